@@ -1,0 +1,324 @@
+"""
+Paths: which resource governs a request's path.
+
+A pattern is matched, with its case, against the path as the router sees it: decoded once, with one leading
+slash and without the mount point. The most specific pattern wins, in whatever order they were written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+_RULE = re.compile(r"<(?:(?P<converter>[a-zA-Z_][a-zA-Z0-9_]*)(?:\([^)]*\))?:)?[a-zA-Z_][a-zA-Z0-9_]*>")
+_REGEX_HABITS = re.compile(r"[\^$\\\[\](){}|?]|\.[*+]")
+_ESCAPED = re.compile(r"%[0-9a-fA-F]{2}")
+
+
+class PathError(ValueError):
+    """
+    A path pattern that is not in the grammar.
+
+    Attributes:
+        code: Kebab-case, unique, stable.
+        message: What is wrong, without the pattern itself.
+        remedy: The pattern to write instead, or None where no one pattern is right.
+    """
+
+    def __init__(self, code: str, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class PathPattern:
+    """
+    One path pattern.
+
+    Attributes:
+        text: As it was written: a glob or a Flask rule.
+        segments: What stands between slashes; ``*`` in one stands for characters of that segment.
+        deep: Whether it ends in ``/*`` and covers everything below.
+    """
+
+    text: str
+    segments: tuple[str, ...] = field(repr=False)
+    deep: bool = field(repr=False)
+
+    @property
+    def specificity(self) -> tuple[int, int]:
+        """Literal segments, then the glob's length: the greater wins."""
+        length = sum(len(segment) + 1 for segment in self.segments) + (2 if self.deep else 0)
+        return sum("*" not in segment for segment in self.segments), length
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it stands for one path only."""
+        return not self.deep and not any("*" in segment for segment in self.segments)
+
+    def covers(self, path: str) -> bool:
+        """Whether *path*, with one leading slash, is one it stands for."""
+        segments = path[1:].split("/")
+        if len(segments) <= len(self.segments) if self.deep else len(segments) != len(self.segments):
+            return False
+        return all(map(glob_matches, self.segments, segments))
+
+    def overlaps(self, other: PathPattern) -> bool:
+        """Whether some path is covered by both."""
+        mine, theirs = len(self.segments), len(other.segments)
+        if not self.deep and not other.deep and mine != theirs:
+            return False
+        if (not self.deep and mine <= theirs and other.deep) or (
+            not other.deep and theirs <= mine and self.deep
+        ):
+            return False
+        return all(map(_globs_meet, self.segments, other.segments))
+
+
+def parse_path(text: str) -> PathPattern:
+    """
+    Parse a pattern: ``/api/items``, ``/api/*``, ``/v*/items``, ``/users/<int:id>``, ``*``.
+
+    Raises:
+        PathError: With the corrected spelling, where there is one.
+    """
+    if text in {"*", "/*"}:
+        return PathPattern("/*", (), deep=True)
+    plain = _RULE.sub(_converter_as_glob, text)
+    _refuse(plain)
+    segments = plain[1:].split("/")
+    _refuse_segments(segments)
+    deep = segments[-1] == "*"
+    kept = segments[:-1] if deep else segments
+    return PathPattern(text, tuple(segment.replace(_ONE, "*") for segment in kept), deep)
+
+
+#: Stands for a Flask rule's part until the pattern is split: unlike a final ``*`` it covers one segment.
+_ONE = "\0"
+
+
+def _converter_as_glob(match: re.Match[str]) -> str:
+    """A Flask rule's part as a glob; only ``path`` reaches below its segment, so it has to be the last."""
+    if match["converter"] != "path":
+        return _ONE
+    if match.end() != len(match.string) or match.string[match.start() - 1] != "/":
+        raise PathError(
+            "path-converter-place", "has a path converter that is not its last segment; write a glob."
+        )
+    return "*"
+
+
+def _refuse(text: str) -> None:
+    if _REGEX_HABITS.search(text):
+        raise PathError(
+            "path-is-regex", "looks like a regular expression; a path is a glob.", _glob_for(text)
+        )
+    if not text.startswith("/"):
+        raise PathError("path-not-absolute", "does not begin with a slash.", _corrected("/" + text))
+    if _ESCAPED.search(text):
+        raise PathError("path-escaped", "is percent-encoded; paths are compared decoded.")
+    if "<" in text or ">" in text:
+        raise PathError("path-bad-rule", "has a part in angle brackets that is no part of a Flask rule.")
+    if any(not char.isprintable() for char in text if char != _ONE):
+        raise PathError("path-has-control", "has a control character in it.")
+
+
+def _refuse_segments(segments: list[str]) -> None:
+    last = len(segments) - 1
+    if any("**" in segment for segment in segments):
+        fixed = ["*" if "**" in segment else segment for segment in segments]
+        raise PathError(
+            "path-double-star",
+            'has "**"; a final "/*" covers every depth.',
+            _corrected("/" + "/".join(fixed)),
+        )
+    if any(segment in {".", ".."} for segment in segments):
+        raise PathError("path-dot-segment", "has a dot segment.")
+    if any(segment == "" for i, segment in enumerate(segments) if i < last):
+        fixed = [segment for i, segment in enumerate(segments) if segment or i == last]
+        raise PathError("path-empty-segment", "has an empty segment.", _corrected("/" + "/".join(fixed)))
+
+
+def _corrected(text: str) -> str | None:
+    """*text* in canonical form if it is in the grammar, else None: a remedy is never itself wrong."""
+    try:
+        return parse_path(text).text
+    except PathError:
+        return None
+
+
+def _glob_for(text: str) -> str | None:
+    """The glob that was meant by the regular expression *text*."""
+    glob = text.replace(_ONE, "*").removeprefix("^").removesuffix("$").replace(r"\.", ".")
+    glob = re.sub(r"\((?:\?[:=!])?([^()]*)\)[*+?]?", "*", glob)
+    glob = re.sub(r"(?:\[[^\]]*\]|\\[dwDWsS]|\.)(?:[*+?]|\{[^}]*\})", "*", glob)
+    return _corrected(re.sub(r"\*+", "*", glob))
+
+
+def glob_matches(glob: str, segment: str) -> bool:
+    """Whether *segment* is one that *glob* stands for; linear, without backtracking."""
+    if "*" not in glob:
+        return glob == segment
+    if glob == "*":
+        return segment != ""
+    first, *middle, last = glob.split("*")
+    end = len(segment) - len(last)
+    if not segment.startswith(first) or not segment.endswith(last) or end < len(first):
+        return False
+    at = len(first)
+    for piece in middle:
+        at = segment.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+def _globs_meet(one: str, other: str) -> bool:
+    """Whether some segment is matched by both globs."""
+    if "*" not in one:
+        return glob_matches(other, one)
+    if "*" not in other:
+        return glob_matches(one, other)
+    return _prefix_meets(one, other) and _prefix_meets(one[::-1], other[::-1])
+
+
+def _prefix_meets(one: str, other: str) -> bool:
+    """Whether the literal beginnings of two globs agree; between their stars anything can be put."""
+    a, b = one.partition("*")[0], other.partition("*")[0]
+    return a.startswith(b) or b.startswith(a)
+
+
+def without_dot_segments(path: str) -> str:
+    """*path* with ``.`` and ``..`` resolved, as https://www.rfc-editor.org/rfc/rfc3986#section-5.2.4."""
+    kept: list[str] = []
+    segments = path[1:].split("/")
+    for segment in segments:
+        if segment == "..":
+            kept[-1:] = []
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in {".", ".."}:
+        kept.append("")
+    return "/" + "/".join(kept)
+
+
+T = TypeVar("T")
+
+
+class Overlap(NamedTuple, Generic[T]):
+    """Two patterns of equal specificity that both cover some path."""
+
+    one: tuple[PathPattern, T]
+    other: tuple[PathPattern, T]
+
+
+def overlaps(entries: Iterable[tuple[PathPattern, T]]) -> Iterator[Overlap[T]]:
+    """The pairs of *entries*, of different owners, between which specificity cannot choose."""
+    levels: dict[tuple[int, int], list[tuple[PathPattern, T]]] = {}
+    for entry in entries:
+        levels.setdefault(entry[0].specificity, []).append(entry)
+    for level in levels.values():
+        literals: dict[str, tuple[PathPattern, T]] = {}
+        globs: list[tuple[PathPattern, T]] = []
+        for entry in level:
+            rivals = (
+                globs if not entry[0].is_literal else [literals[t] for t in (entry[0].text,) if t in literals]
+            )
+            for rival in rivals:
+                if rival[1] is not entry[1] and rival[0].overlaps(entry[0]):
+                    yield Overlap(rival, entry)
+            if entry[0].is_literal:
+                literals.setdefault(entry[0].text, entry)
+            else:
+                globs.append(entry)
+
+
+class _Node(Generic[T]):
+    """A segment's place in the index."""
+
+    __slots__ = ("below", "children", "globs", "here")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node[T]] = {}
+        self.globs: dict[str, _Node[T]] = {}
+        self.here: tuple[tuple[int, int], T] | None = None
+        self.below: tuple[tuple[int, int], T] | None = None
+
+    def matching(self, segment: str) -> list[_Node[T]]:
+        """The places one segment on."""
+        child = self.children.get(segment)
+        found = [] if child is None else [child]
+        if self.globs:
+            found += [node for glob, node in self.globs.items() if glob_matches(glob, segment)]
+        return found
+
+
+class PathIndex(Generic[T]):
+    """
+    Finds the value of the most specific pattern that covers a path; its cost does not grow with their number.
+
+    Args:
+        entries: Patterns with their values. Of two patterns that specificity cannot tell apart on some
+            path, the first is found; `overlaps` tells such pairs.
+    """
+
+    def __init__(self, entries: Iterable[tuple[PathPattern, T]] = ()) -> None:
+        self._literal: dict[str, T] = {}
+        self._root: _Node[T] = _Node()
+        self._depth = 0
+        self._everything: T | None = None
+        entries = list(entries)
+        for pattern, value in entries:
+            self._add(pattern, value)
+        if len(entries) == 1 and entries[0][0].text == "/*":
+            self._everything = entries[0][1]
+
+    def _add(self, pattern: PathPattern, value: T) -> None:
+        if pattern.is_literal:
+            self._literal.setdefault(pattern.text, value)
+            return
+        node = self._root
+        for segment in pattern.segments:
+            branch = node.globs if "*" in segment else node.children
+            node = branch.setdefault(segment, _Node())
+        self._depth = max(self._depth, len(pattern.segments))
+        if pattern.deep:
+            node.below = node.below or (pattern.specificity, value)
+        else:
+            node.here = node.here or (pattern.specificity, value)
+
+    def find(self, path: str) -> T | None:
+        """The value that governs *path*, which has one leading slash; None if no pattern covers it."""
+        found = self._find(path)
+        if found is not None and "/." in path:
+            resolved = without_dot_segments(path)
+            if resolved != path and self._find(resolved) is not found:
+                return None
+        return found
+
+    def _find(self, path: str) -> T | None:
+        if self._everything is not None:
+            return self._everything
+        literal = self._literal.get(path)
+        if literal is not None:
+            return literal
+        return self._walk(path[1:].split("/", self._depth + 1))
+
+    def _walk(self, segments: list[str]) -> T | None:
+        """The most specific of the patterns on the way; a node is reached in one way only, so this ends."""
+        best: T | None = None
+        rank = (-1, -1)
+        reached = [(self._root, 0)]
+        while reached:
+            node, at = reached.pop()
+            entry = node.below if at < len(segments) else node.here
+            if entry is not None and entry[0] > rank:
+                rank, best = entry
+            if at < len(segments):
+                reached.extend((child, at + 1) for child in node.matching(segments[at]))
+        return best

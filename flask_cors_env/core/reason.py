@@ -1,0 +1,188 @@
+"""
+The catalogue of verdicts, reasons and notes: closed, and declared here once.
+
+Codes are stable: one is added or retired, never reused. Tables and messages are made from these members.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What a decision comes to."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    SKIP = "skip"
+
+
+class Difference(StrEnum):
+    """In what an origin differs from the nearest entry."""
+
+    SCHEME = "scheme"
+    PORT = "port"
+    HOST_TYPO = "host_typo"
+    WWW = "www"
+    SUBDOMAIN = "subdomain"
+    TRAILING_SLASH = "trailing_slash"
+    CASE = "case"
+
+
+class Reason(StrEnum):
+    """
+    Why a decision came out as it did.
+
+    Attributes:
+        verdict: What it comes to.
+        setting: The setting that changes the outcome, without its prefix; None where no setting does.
+        meaning: One sentence for the reference.
+        remedy: One sentence for whoever wants another outcome; ``{variable}`` stands for the setting's
+            full name.
+    """
+
+    verdict: Verdict
+    setting: str | None
+    meaning: str
+    remedy: str
+
+    def __new__(cls, code: str, verdict: Verdict, setting: str | None, meaning: str, remedy: str) -> Reason:
+        """Make the member from its code and what is said of it."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.verdict = verdict
+        member.setting = setting
+        member.meaning = meaning
+        member.remedy = remedy
+        return member
+
+    ORIGIN_EXACT = (
+        "origin_exact", Verdict.ALLOW, "ORIGINS",
+        "The origin is listed.",
+        "To shut it out, remove it from {variable}.",
+    )  # fmt: skip
+    ORIGIN_PATTERN = (
+        "origin_pattern", Verdict.ALLOW, "ORIGINS",
+        "A pattern covers the origin: subdomains, any loopback port, or a compiled pattern.",
+        "To shut it out, narrow the pattern in {variable}.",
+    )  # fmt: skip
+    ORIGIN_ANY = (
+        "origin_any", Verdict.ALLOW, "ORIGINS",
+        "The resource is open to every origin.",
+        "To close it, name the origins in {variable}.",
+    )  # fmt: skip
+    ORIGIN_CALLABLE = (
+        "origin_callable", Verdict.ALLOW, "ORIGINS",
+        "The application's own function let the origin in.",
+        "To shut it out, change the function given as origins.",
+    )  # fmt: skip
+    NULL_ALLOWED = (
+        "null_allowed", Verdict.ALLOW, "ORIGINS",
+        "The opaque origin is listed; every sandboxed page has it.",
+        'To shut it out, remove "null" from {variable}.',
+    )  # fmt: skip
+
+    NO_ORIGIN = (
+        "no_origin", Verdict.SKIP, None,
+        "There is no Origin field: not a CORS request.",
+        "Nothing to do.",
+    )  # fmt: skip
+    SAME_ORIGIN = (
+        "same_origin", Verdict.SKIP, None,
+        "The page is of this very origin, so nothing needs sharing.",
+        "Nothing to do.",
+    )  # fmt: skip
+    ROUTE_EXEMPT = (
+        "route_exempt", Verdict.SKIP, None,
+        "The view was exempted with cors.exempt.",
+        "Remove the exemption from the view.",
+    )  # fmt: skip
+    DISABLED = (
+        "disabled", Verdict.SKIP, "ENABLED",
+        "The resource is switched off.",
+        "Set {variable}=true.",
+    )  # fmt: skip
+    APP_HEADERS = (
+        "app_headers", Verdict.SKIP, "RESOURCES__<NAME>__PATH",
+        "No resource covers the path, and the response carries the application's own fields.",
+        "To govern it here, add a resource for the path: {variable}.",
+    )  # fmt: skip
+
+    NO_RESOURCE = (
+        "no_resource", Verdict.DENY, "RESOURCES__<NAME>__PATH",
+        "No resource covers the path, so the response has no fields and a browser will refuse it.",
+        "Add a resource for the path: {variable}.",
+    )  # fmt: skip
+    ORIGIN_NOT_LISTED = (
+        "origin_not_listed", Verdict.DENY, "ORIGINS",
+        "No entry lets the origin in.",
+        "Add the origin to {variable}.",
+    )  # fmt: skip
+    NULL_NOT_ALLOWED = (
+        "null_not_allowed", Verdict.DENY, None,
+        "The origin is opaque: a sandboxed frame, a local file, or a redirect across origins.",
+        "Serve the page from an origin of its own, and list that.",
+    )  # fmt: skip
+    ORIGIN_MALFORMED = (
+        "origin_malformed", Verdict.DENY, None,
+        "The Origin field holds no serialized origin; no browser sends that.",
+        "Look at the client, or at the proxy in between.",
+    )  # fmt: skip
+    METHOD_NOT_ALLOWED = (
+        "method_not_allowed", Verdict.DENY, "METHODS",
+        "The preflight asks for a method that is not allowed; methods compare with their case.",
+        "Add the method to {variable}.",
+    )  # fmt: skip
+    HEADER_NOT_ALLOWED = (
+        "header_not_allowed", Verdict.DENY, "ALLOW_HEADERS",
+        "The preflight asks for request-header names that are not allowed.",
+        "Add the names to {variable}.",
+    )  # fmt: skip
+    REQUEST_MALFORMED = (
+        "request_malformed", Verdict.DENY, None,
+        "A preflight field is no method, no list of field names, or too long; no browser sends that.",
+        "Look at the client, or at the proxy in between.",
+    )  # fmt: skip
+    INTERNAL_ERROR = (
+        "internal_error", Verdict.DENY, None,
+        "Something failed while deciding, so nothing is shared.",
+        "Look at the exception in the application's log.",
+    )  # fmt: skip
+
+
+class Note(StrEnum):
+    """
+    What else is worth knowing of a decision.
+
+    Attributes:
+        setting: The setting that it is about, without its prefix; None where it is about none.
+        meaning: One sentence for the reference.
+    """
+
+    setting: str | None
+    meaning: str
+
+    def __new__(cls, code: str, setting: str | None, meaning: str) -> Note:
+        """Make the member from its code and what is said of it."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.setting = setting
+        member.meaning = meaning
+        return member
+
+    CREDENTIALS_NOT_ALLOWED = (
+        "credentials_not_allowed", "ALLOW_CREDENTIALS",
+        "Cookies came and the resource has no credentials: a browser in that mode hides the response.",
+    )  # fmt: skip
+    RESPONSE_CONFLICT = (
+        "response_conflict", None,
+        "The application or a layer below set Access-Control fields of its own; they were replaced.",
+    )  # fmt: skip
+    DEBUGGER_RESPONSE = (
+        "debugger_response", None,
+        "An exception went past the application, so its error page carries no fields.",
+    )  # fmt: skip
+    DEVELOPMENT_DEFAULT = (
+        "development_default", "ORIGINS",
+        "The allowance rests on a default of development; other environments need the setting named.",
+    )  # fmt: skip

@@ -1,0 +1,46 @@
+"""A request as the decision sees it: a few plain values, as they were received."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """What a request is to the protocol: https://fetch.spec.whatwg.org/#http-requests."""
+
+    NONE = "none"
+    PREFLIGHT = "preflight"
+    ACTUAL = "actual"
+
+
+class Request(NamedTuple):
+    """
+    What a decision depends on.
+
+    Attributes:
+        origin: The ``Origin`` field's value; None where it was absent, which is not ``"null"``.
+        method: The request's own method.
+        path: Decoded once, with one leading slash, without the mount point.
+        requested_method: The value of ``Access-Control-Request-Method``, or None.
+        requested_headers: The value of ``Access-Control-Request-Headers``, or None.
+        same_origin: Whether the page is of the request's own origin.
+        credentialed: Whether a cookie came along.
+    """
+
+    origin: str | None
+    method: str = "GET"
+    path: str = "/"
+    requested_method: str | None = None
+    requested_headers: str | None = None
+    same_origin: bool = False
+    credentialed: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """A preflight has all three: the method OPTIONS, an origin and a requested method."""
+        if self.origin is None:
+            return Kind.NONE
+        if self.method == "OPTIONS" and self.requested_method is not None:
+            return Kind.PREFLIGHT
+        return Kind.ACTUAL
