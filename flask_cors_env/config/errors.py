@@ -1,0 +1,130 @@
+"""Problems: what is wrong with a configuration, where it was written, and what to write instead."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+_WIDTH = 76
+_VALUE_LIMIT = 80
+
+
+class Fault(NamedTuple):
+    """
+    What is wrong with one value, before it is known where the value was written.
+
+    Attributes:
+        code: Kebab-case, unique, stable.
+        message: What is wrong, as the rest of a sentence that begins with the value.
+        value: The offending token, or None where the whole setting is meant.
+        remedy: The whole line of advice, or None.
+    """
+
+    code: str
+    message: str
+    value: str | None = None
+    remedy: str | None = None
+
+
+class FaultyValueError(ValueError):
+    """
+    A value that does not parse.
+
+    Attributes:
+        faults: All that is wrong with it.
+        rest: What is right of it, so that it can be judged in the same round; None where nothing is.
+    """
+
+    def __init__(self, *faults: Fault, rest: Any = None) -> None:
+        super().__init__("; ".join(fault.message for fault in faults))
+        self.faults = faults
+        self.rest = rest
+
+
+@dataclass(frozen=True)
+class Problem:
+    """
+    One thing to mend in the configuration.
+
+    Attributes:
+        code: Kebab-case, unique, stable; the heading of its section in the README.
+        setting: The setting concerned, in full and canonical spelling.
+        variable: As it was spelled where it was found.
+        source: Where that was: ``the process environment``, ``app.config``, an argument.
+        message: One sentence, without the value.
+        value: The offending token, printable and at most 80 characters; None where there is none.
+        remedy: What to write or do instead, or None.
+        rule: The rule that finds it a problem in some environments only; None if it always is one.
+    """
+
+    code: str
+    setting: str
+    variable: str
+    source: str
+    message: str
+    value: str | None = None
+    remedy: str | None = None
+    rule: str | None = None
+
+    def __str__(self) -> str:
+        heading = f"{self.variable}  in {self.source}".ljust(_WIDTH - 2)
+        sentence = self.message if self.value is None else f'"{self.value}" {self.message}'
+        lines = [f"{heading} [{self.code}]", *(f"  {line}" for line in _wrap(sentence))]
+        if self.remedy is not None:
+            lines.append(f"  {self.remedy}")
+        return "\n".join(lines)
+
+
+def _wrap(sentence: str) -> list[str]:
+    return textwrap.wrap(sentence, 96, break_long_words=False, break_on_hyphens=False)
+
+
+def shown(value: object) -> str:
+    """*value* as it may be shown: printable ASCII, escaped, cut at 80 characters."""
+    text = str(value)
+    if not (text.isascii() and text.isprintable()):
+        text = text[: _VALUE_LIMIT * 2].encode("unicode_escape").decode("ascii")
+    return text if len(text) <= _VALUE_LIMIT else text[: _VALUE_LIMIT - 3] + "..."
+
+
+class CORSConfigError(ValueError):
+    """
+    The configuration cannot be used; nothing was started with it.
+
+    Attributes:
+        problems: Everything that was found, in one round.
+        environment: The environment whose rules judged, and why it is that one.
+        fallback: Whether production was only the fallback.
+    """
+
+    def __init__(self, problems: Sequence[Problem], environment: str = "", *, fallback: bool = False) -> None:
+        self.problems = tuple(problems)
+        self.environment = environment
+        self.fallback = fallback
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        count = f"{len(self.problems)} problem{'' if len(self.problems) == 1 else 's'}"
+        judged = f" ({self.environment})" if self.environment else ""
+        blocks = [f"{count} in the CORS configuration{judged}", *indented(self.problems)]
+        last = "Check again without starting the app: flask cors check"
+        if self.fallback:
+            last += "\nOn your own machine: CORS_ENV=development"
+        return "\n\n".join([*blocks, last])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (self.problems, self.environment, self.fallback)
+
+
+def _rebuild(problems: Sequence[Problem], environment: str, fallback: bool) -> CORSConfigError:  # noqa: FBT001
+    return CORSConfigError(problems, environment, fallback=fallback)
+
+
+def indented(problems: Iterable[Problem]) -> list[str]:
+    """The problems as blocks of text, each two columns in."""
+    return [textwrap.indent(str(problem), "  ") for problem in problems]
+
+
+CORSConfigError.__module__ = "flask_cors_env"
