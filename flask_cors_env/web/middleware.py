@@ -1,0 +1,208 @@
+"""
+The wrapper around ``app.wsgi_app``: one decision a request, one event a decision.
+
+Whatever goes wrong here, nothing is shared and the application still answers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flask_cors_env.audit.emit import AuditLog
+from flask_cors_env.audit.event import DECISION, Surroundings, decision_fields
+from flask_cors_env.core.decision import Decision, Status, advice, decide_within
+from flask_cors_env.core.policy import Fields, Policy
+from flask_cors_env.core.reason import Note, Reason, Verdict
+from flask_cors_env.core.request import Kind, Request
+from flask_cors_env.web.wsgi import has_own_fields, path_of, request_of, set_fields, surroundings_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_LINES = {
+    Status.OK: "200 OK",
+    Status.NO_CONTENT: "204 No Content",
+    Status.FORBIDDEN: "403 Forbidden",
+}
+_LOG = logging.getLogger("flask_cors_env")
+
+
+class Active(NamedTuple):
+    """
+    What one request is served with, read once at its beginning.
+
+    Attributes:
+        policy: Decides.
+        log: Takes the events.
+    """
+
+    policy: Policy
+    log: AuditLog
+
+
+class Middleware:
+    """
+    The WSGI application around the app's own.
+
+    Args:
+        app: The app's own ``wsgi_app``.
+        activate: Gives what a request is served with; raises CORSConfigError if there is no policy.
+    """
+
+    def __init__(self, app: WSGIApplication, activate: Callable[[WSGIEnvironment], Active]) -> None:
+        self._app = app
+        self._activate = activate
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        active = self._activate(environ)
+        origin: str | None = environ.get("HTTP_ORIGIN")
+        path = path_of(environ)
+        if origin is None:
+            return self._pass_on(environ, start_response, active.policy, path)
+        request = request_of(environ, origin, path)
+        decision = _decided(active.policy, request)
+        if decision.status is not None:
+            return _answer(environ, start_response, active, request, decision)
+        if decision.verdict is Verdict.SKIP:
+            return self._app(environ, _setting(start_response, decision.fields, decision.vary))
+        return self._share(environ, start_response, active, request, decision)
+
+    def _pass_on(
+        self, environ: WSGIEnvironment, start_response: StartResponse, policy: Policy, path: str
+    ) -> Iterable[bytes]:
+        """No CORS request: caches still have to tell its response from the others'."""
+        resource = policy.resource_for(path)
+        if resource is None or not resource.enabled:
+            return self._app(environ, start_response)
+        return self._app(environ, _setting(start_response, resource.constant_fields or (), resource.vary))
+
+    def _share(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        active: Active,
+        request: Request,
+        decision: Decision,
+    ) -> Iterable[bytes]:
+        """An actual request, or any on a path that no resource covers: the application answers."""
+        response = _Response(environ, start_response, active, request, decision)
+        try:
+            return self._app(environ, response.start)
+        except Exception:
+            response.raised()
+            raise
+
+
+def _decided(policy: Policy, request: Request) -> Decision:
+    """The decision; a failure of our own is one too, and shares nothing."""
+    try:
+        return decide_within(policy.resource_for(request.path), request, explained=policy.is_development)
+    except Exception:  # noqa: BLE001 - fail closed, whatever it is
+        _LOG.exception("a CORS decision failed; nothing is shared")
+        status = Status.FORBIDDEN if request.kind is Kind.PREFLIGHT else None
+        return Decision(request.kind, Verdict.DENY, (Reason.INTERNAL_ERROR,), vary=("Origin",), status=status)
+
+
+def _setting(start_response: StartResponse, fields: Fields, vary: tuple[str, ...]) -> StartResponse:
+    """*start_response* with *fields* set and *vary* merged; itself where there is nothing to do."""
+    if not fields and not vary:
+        return start_response
+
+    def start(
+        status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        return start_response(status, set_fields(headers, fields, vary)[0], exc_info)
+
+    return start
+
+
+def _answer(
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    active: Active,
+    request: Request,
+    decision: Decision,
+) -> Iterable[bytes]:
+    """Answer at once, ahead of the application; the event is written first."""
+    status = decision.status or Status.FORBIDDEN
+    body = _body(active.policy, decision)
+    headers = [*decision.fields, ("Vary", ", ".join(decision.vary))]
+    if status != Status.NO_CONTENT:
+        headers += [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
+    _record(active, request, decision, environ, int(status))
+    start_response(_LINES[Status(status)], headers)
+    return [body] if body and request.method != "HEAD" else []
+
+
+def _body(policy: Policy, decision: Decision) -> bytes:
+    """In development one line that says why; else nothing."""
+    if not policy.is_development or decision.verdict is Verdict.ALLOW:
+        return b""
+    return f"CORS: {advice(decision)}\n".encode("ascii", "backslashreplace")
+
+
+def _record(
+    active: Active, request: Request, decision: Decision, environ: WSGIEnvironment, status: int
+) -> None:
+    """Write the event; whatever fails while it is made is the log's to count."""
+    if decision.verdict is Verdict.SKIP:
+        return
+    level = "info" if decision.verdict is Verdict.ALLOW else "warning"
+    try:
+        around = surroundings_of(environ)
+    except Exception:  # noqa: BLE001 - an event without its surroundings is better than none
+        around = Surroundings()
+    active.log.write(level, DECISION, decision_fields(request, decision, around, status, active.policy.id))
+
+
+class _Response:
+    """The application's response to one decided request: fields when it starts, and one event."""
+
+    __slots__ = ("_active", "_decision", "_environ", "_recorded", "_request", "_start_response")
+
+    def __init__(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        active: Active,
+        request: Request,
+        decision: Decision,
+    ) -> None:
+        self._environ = environ
+        self._start_response = start_response
+        self._active = active
+        self._request = request
+        self._decision = decision
+        self._recorded = False
+
+    def start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        """Set the fields, write the event if it is not yet, and start the response."""
+        decision = self._decision
+        if decision.resource is not None or decision.vary:
+            headers, conflict = set_fields(headers, decision.fields, decision.vary)
+            if conflict:
+                decision = decision._replace(notes=(*decision.notes, Note.RESPONSE_CONFLICT))
+        elif has_own_fields(headers):
+            decision = decision._replace(verdict=Verdict.SKIP, reasons=(Reason.APP_HEADERS,))
+        self._record(decision, _code(status))
+        return self._start_response(status, headers, exc_info)
+
+    def raised(self) -> None:
+        """The application raised, and did not answer: the event is due all the same."""
+        notes = (*self._decision.notes, Note.DEBUGGER_RESPONSE)
+        self._record(self._decision._replace(notes=notes, fields=()), 500)
+
+    def _record(self, decision: Decision, status: int) -> None:
+        if not self._recorded:
+            self._recorded = True
+            _record(self._active, self._request, decision, self._environ, status)
+
+
+def _code(status: str) -> int:
+    code = status[:3]
+    return int(code) if code.isdecimal() else 0
