@@ -98,7 +98,7 @@ DECISION_FIELDS: tuple[Field, ...] = (
     Field("cors.response.credentials", bool, "Whether Access-Control-Allow-Credentials was sent.", "true"),
     Field("http.route", str, "The rule that routed the request.", "/items/<int:id>"),
     Field("http.response.status_code", int, "The status that was sent.", "204"),
-    Field("server.address", str, "The request's Host.", "api.example.com"),
+    Field("server.address", str, "The request's host, without its port.", "api.example.com"),
     Field("url.scheme", str, "The request's scheme as the server sees it.", "https"),
     Field("client.address", str, "The peer's network: /24 or /48.", "203.0.113.0"),
     Field("cors.audit.truncated", str, "Fields that were cut, comma-separated.", "cors.request.headers"),
@@ -235,12 +235,17 @@ def _add_request(event: Event, request: Request, kind: Kind, around: Surrounding
         event["cors.request.fetch_site"] = around.fetch_site
 
 
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
 def _add_response(event: Event, around: Surroundings, status: int) -> None:
     if around.route is not None:
         event["http.route"] = clean(around.route)
     event["http.response.status_code"] = status
     if around.host is not None:
-        event["server.address"] = clean(around.host, 255)
+        event["server.address"] = clean(_without_port(around.host), 255)
     if around.scheme is not None:
         event["url.scheme"] = clean(around.scheme, 16)
     if around.client:
