@@ -190,6 +190,10 @@ class _State:
         self._inputs = self._read(None)
         self._built = build(self._inputs)
 
+    def built(self, as_environment: str | None) -> Built:
+        """What the sources make for a command; raises CORSConfigError."""
+        return build(replace(self._read(None), command=True), as_environment=as_environment)
+
     def activate(self, environ: WSGIEnvironment) -> Active:
         """What a request is served with; the first one settles it."""
         active = self._active
@@ -257,6 +261,22 @@ class _State:
             environment=built.environment.name,
             processors=self._audit_processors,
         )
+
+
+def built_for(app: Flask, as_environment: str | None = None) -> Built:
+    """
+    What the sources of *app* make, judged anew; of the environment alone if it has no policy.
+
+    Raises:
+        CORSConfigError: With every problem.
+    """
+    state = app.extensions.get(KEY)
+    return state.built(as_environment) if isinstance(state, _State) else built_without_app(as_environment)
+
+
+def built_without_app(as_environment: str | None = None) -> Built:
+    """What the process environment alone makes; raises CORSConfigError."""
+    return build(Inputs(environ=os.environ, command=True), as_environment=as_environment)
 
 
 def _tell(built: Built, log: AuditLog) -> None:

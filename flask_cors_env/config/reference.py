@@ -1,0 +1,60 @@
+"""The reference, made from the catalogue of settings: the README's table and ``.env.example``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask_cors_env.config.settings import ENVIRONMENTS, SETTINGS, Scope, Setting
+
+_WHERE = {
+    Scope.APP: "`CORS_{name}`",
+    Scope.BOTH: "`CORS_{name}`, `CORS_RESOURCES__<NAME>__{name}`",
+    Scope.RESOURCE: "`CORS_RESOURCES__<NAME>__{name}`",
+}
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table."""
+    rows = ["| variable | value | default | meaning |", "|---|---|---|---|", *map(_row, SETTINGS)]
+    return "\n".join(rows) + "\n"
+
+
+def _row(setting: Setting) -> str:
+    where = _WHERE[setting.scope].format(name=setting.name)
+    return f"| {where} | {setting.form} | {_default(setting)} | {setting.meaning} |"
+
+
+def _default(setting: Setting) -> str:
+    """One default, or each environment's where they differ."""
+    values = [setting.defaults.get(environment, "") for environment in ENVIRONMENTS]
+    if len(set(values)) == 1:
+        return f"`{values[0]}`" if values[0] else ""
+    groups: dict[str, list[str]] = {}
+    for environment, value in zip(ENVIRONMENTS, values, strict=True):
+        groups.setdefault(value, []).append(environment)
+    return "; ".join(f"`{value}` in {', '.join(names)}" for value, names in groups.items())
+
+
+def env_example() -> str:
+    """A commented ``.env`` that names every setting."""
+    return "\n".join(_env_lines()) + "\n"
+
+
+def _env_lines() -> Iterator[str]:
+    yield "# Cross-origin policy. Lines that begin with # are examples; take the # away to set one."
+    yield "# Lists are separated by commas, spaces or newlines; none means empty on purpose."
+    for setting in SETTINGS:
+        if setting.for_app:
+            yield from _example(setting, f"CORS_{setting.name}")
+    yield ""
+    yield "# A policy for part of the app. API is a name of your own; what it leaves out comes from above."
+    for setting in SETTINGS:
+        if setting.scope is Scope.RESOURCE:
+            yield from _example(setting, f"CORS_RESOURCES__API__{setting.name}")
+
+
+def _example(setting: Setting, variable: str) -> Iterator[str]:
+    yield ""
+    yield f"# {setting.meaning}"
+    yield f"# {setting.form}".replace("`", "")
+    yield f"#{variable}={setting.example}"

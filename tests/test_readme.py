@@ -1,0 +1,80 @@
+"""The README is true: its code runs, its output is what one sees, its tables are current."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from regenerate import readme
+from regenerate import reference as settings_reference
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text()
+VOLATILE = {"timestamp", "log.record.uid"}
+OF_THE_SERVER = {"Server", "Date", "Connection"}
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+
+
+def test_the_tables_are_current():
+    assert readme(TEXT) == TEXT
+
+
+def test_the_example_of_an_env_file_is_current():
+    assert (ROOT / ".env.example").read_text() == settings_reference.env_example()
+
+
+def test_the_env_file_of_the_first_screen_is_the_shops():
+    assert blocks("sh")[0] == "# .env\n" + (ROOT / "examples/shop/.env").read_text()
+
+
+def variables():
+    return dict(line.split("=", 1) for line in blocks("sh")[0].splitlines()[1:])
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_shown_preflight_and_its_event_are_what_one_sees(number, monkeypatch, capfd):
+    for name, value in variables().items():
+        monkeypatch.setenv(name, value)
+    scope = {}
+    exec(blocks("python")[0], scope)
+    command, _, shown = blocks("console")[number].partition("\n")
+    head, _, body = shown.partition("\n\n")
+    status, *headers = head.splitlines()
+    words = shlex.split(command)
+    fields = [words[i + 1].split(": ") for i, word in enumerate(words) if word == "-H"]
+    url = next(word for word in words if word.startswith("http://"))
+    response = scope["create_app"]().test_client().options(url, headers=fields)
+    assert f"HTTP/1.1 {response.status.title()}" == status
+    assert [f"{n}: {v}" for n, v in response.headers if n not in OF_THE_SERVER] == headers
+    assert response.text == body
+    written = json.loads(capfd.readouterr().err.splitlines()[-1])
+    expected = json.loads(blocks("json")[number])
+    assert list(written) == list(expected)
+    assert {k: v for k, v in written.items() if k not in VOLATILE} == {
+        k: v for k, v in expected.items() if k not in VOLATILE
+    }
+
+
+def test_the_pure_example_runs():
+    exec(blocks("python")[1], {})
+
+
+def test_the_shown_error_is_what_one_sees():
+    line = re.search(r"^`(APP_ENV=production .*)`:$", TEXT, re.MULTILINE)[1]
+    environ = dict(word.split("=", 1) for word in shlex.split(line))
+    code = "from flask import Flask; from flask_cors_env import CORS; CORS(Flask('shop'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.rstrip("\n").endswith(blocks("text")[0].rstrip("\n"))
