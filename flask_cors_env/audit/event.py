@@ -165,10 +165,11 @@ def clean(value: str, limit: int = LIMIT) -> str:
 def network_of(address: str) -> str | None:
     """The /24 or /48 that *address* is in; None where it is no IP address."""
     try:
-        version = ipaddress.ip_address(address).version
-        network = ipaddress.ip_network((address, 24 if version == 4 else 48), strict=False)  # noqa: PLR2004
+        found = ipaddress.ip_address(address)
     except ValueError:
         return None
+    found = getattr(found, "ipv4_mapped", None) or found
+    network = ipaddress.ip_network((found, 24 if found.version == 4 else 48), strict=False)  # noqa: PLR2004
     return str(network.network_address)
 
 

@@ -140,7 +140,7 @@ def _makers(app):
     app.add_url_rule("/teapot", view_func=lambda: abort(418), endpoint="teapot")
     app.add_url_rule("/crash", view_func=lambda: 1 / 0, endpoint="crash")
     app.add_url_rule("/file", view_func=lambda: send_file(__file__, conditional=True), endpoint="file")
-    app.add_url_rule("/large", view_func=lambda: request.get_data(), endpoint="large", methods=["POST"])
+    app.add_url_rule("/large", view_func=lambda: request.get_data(), methods=["POST"])  # noqa: PLW0108 - asked in the view
     app.add_url_rule(
         "/stream", view_func=lambda: Response(stream_with_context(iter(["a", "b"]))), endpoint="stream"
     )
@@ -273,7 +273,7 @@ def test_leading_slashes_count_once_as_the_router_counts_them():
 
 
 def test_a_failure_of_our_own_shares_nothing_and_the_app_still_answers(monkeypatch, capfd):
-    app, cors = make(ORIGINS=APP)
+    app, _ = make(ORIGINS=APP)
     monkeypatch.setattr("flask_cors_env.web.middleware.decide_within", lambda *_, **__: 1 / 0)
     client = app.test_client()
     assert protocol_fields(client.get("/items", headers={"Origin": APP})) == VARY

@@ -1,0 +1,189 @@
+"""The log can be believed: one line an event, nothing unescaped or unbounded, every loss counted."""
+
+import json
+import os
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_cors_env.audit.emit import LINE_LIMIT, AuditLog
+from flask_cors_env.audit.event import DECISION, ENVELOPE, FIELDS, GAP, clean, network_of
+from flask_cors_env.audit.sink import FileSink, StreamSink, open_sink
+
+
+class Lines:
+    """A sink that keeps its lines, and fails while it is told to."""
+
+    def __init__(self):
+        self.lines = []
+        self.failing = False
+
+    def write(self, line):
+        if self.failing:
+            raise OSError("no space left")
+        self.lines.append(line)
+
+    @property
+    def events(self):
+        return [json.loads(line) for line in self.lines]
+
+
+def log_to(sink, **options):
+    return AuditLog(sink, service="shop", environment="production", **options)
+
+
+def sequence(event):
+    return int(event["log.record.uid"].partition("-")[2])
+
+
+def test_the_envelope_comes_first_and_in_order():
+    sink = Lines()
+    uid = log_to(sink).write("info", DECISION, {"cors.decision": "allow"})
+    (event,) = sink.events
+    assert list(event) == [*(f.name for f in ENVELOPE), "cors.decision"]
+    assert event["log.record.uid"] == uid
+    assert (event["cors.schema"], event["level"], event["event"]) == (1, "info", DECISION)
+
+
+@given(st.text(max_size=2000), st.integers(16, 512))
+def test_a_clean_value_is_printable_ascii_bounded_and_can_be_read_back(value, limit):
+    cleaned = clean(value, limit)
+    assert cleaned.isascii()
+    assert cleaned == "" or cleaned.isprintable()
+    assert len(cleaned) <= limit
+    back = cleaned.encode("ascii").decode("unicode_escape")
+    assert value.startswith(back)
+    assert len(cleaned) > limit - 10 or back == value
+
+
+@pytest.mark.parametrize("evil", ["\r\n", "\x1b[2J", "\0", "\x85", "\u2028", "\ud800", "\\", '"', "\xff"])
+def test_nothing_from_a_client_breaks_a_line(evil):
+    sink = Lines()
+    log_to(sink).write("info", DECISION, {"cors.origin": clean(f"https://a{evil}fake")})
+    (line,) = sink.lines
+    assert line.isascii()
+    assert line.endswith(b"}\n")
+    assert line[:-1].decode().isprintable()
+    assert json.loads(line)["cors.origin"].encode().decode("unicode_escape") == f"https://a{evil}fake"
+
+
+def test_a_line_is_never_longer_than_one_atomic_write():
+    sink = Lines()
+    long = {f"field.{i}": "\\" * 500 for i in range(20)}
+    log_to(sink).write("info", DECISION, {**long, "short": "kept"})
+    (line,) = sink.lines
+    assert len(line) <= LINE_LIMIT
+    assert json.loads(line)["short"] == "kept"
+    assert json.loads(line)["cors.audit.truncated"].startswith("field.0,field.1")
+
+
+def test_lost_records_are_counted_told_once_and_are_the_holes_in_the_sequence():
+    sink = Lines()
+    log = log_to(sink)
+    log.write("info", DECISION, {})
+    sink.failing = True
+    for _ in range(7):
+        log.write("info", DECISION, {})
+    sink.failing = False
+    log.write("info", DECISION, {})
+    log.write("info", DECISION, {})
+    numbers = [sequence(event) for event in sink.events]
+    gap = sink.events[2]
+    assert numbers == [1, 9, 10, 11]
+    assert (gap["event"], gap["level"], gap["cors.audit.lost"], gap["error.type"]) == (
+        GAP,
+        "error",
+        7,
+        "OSError",
+    )
+    assert {f.name for f in FIELDS[GAP]} <= set(gap)
+
+
+def test_a_processor_sees_every_event_and_its_failure_is_a_loss_not_an_error():
+    def mask(_, __, event):
+        if event.get("explode"):
+            raise KeyError("explode")
+        event["client.address"] = "masked"
+        return event
+
+    sink = Lines()
+    log = log_to(sink, processors=[mask])
+    log.write("info", DECISION, {"client.address": "203.0.113.0"})
+    log.write("info", DECISION, {"explode": True})
+    log.write("info", DECISION, {})
+    assert [event.get("client.address") for event in sink.events] == ["masked"] * 3
+    assert sink.events[-1]["error.type"] == "KeyError"
+
+
+def test_threads_leave_no_hole_and_no_repeat():
+    sink = Lines()
+    log = log_to(sink)
+    threads = [
+        threading.Thread(target=lambda: [log.write("info", DECISION, {}) for _ in range(200)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(sequence, sink.events)) == list(range(1, 1601))
+
+
+def test_a_forked_child_is_a_writer_of_its_own(tmp_path):
+    log = log_to(FileSink(str(tmp_path / "log")))
+    log.write("info", DECISION, {})
+    child = os.fork()
+    if child == 0:
+        log.write("info", DECISION, {})
+        os._exit(0)
+    os.waitpid(child, 0)
+    events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [sequence(event) for event in events] == [1, 1]
+    assert len({event["log.record.uid"] for event in events}) == 2
+
+
+def test_a_file_is_found_again_after_a_rotation_by_rename(tmp_path, monkeypatch):
+    monkeypatch.setattr("flask_cors_env.audit.sink._LOOK_AGAIN", 0.0)
+    path = tmp_path / "log"
+    sink = FileSink(str(path))
+    sink.write(b"one\n")
+    path.rename(tmp_path / "log.1")
+    sink.write(b"two\n")
+    assert ((tmp_path / "log.1").read_bytes(), path.read_bytes()) == (b"one\n", b"two\n")
+
+
+def test_a_full_disk_is_a_loss():
+    sink = FileSink("/dev/full")
+    log = log_to(sink)
+    log.write("info", DECISION, {})
+    log.write("info", DECISION, {})
+    assert log._lost == 2
+
+
+def test_a_closed_stream_is_a_loss(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    log = log_to(StreamSink("stderr"))
+    log.write("info", DECISION, {})
+    assert log._lost == 1
+
+
+@pytest.mark.parametrize("name", ["", "syslog", "file:", "STDERR"])
+def test_an_unknown_sink_is_refused(name):
+    with pytest.raises(ValueError, match="is no sink"):
+        open_sink(name)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0"),
+        ("2001:db8:1:2::3", "2001:db8:1::"),
+        ("::ffff:203.0.113.77", "203.0.113.0"),
+        ("unix", None),
+        ("", None),
+    ],
+)
+def test_a_clients_address_is_cut_to_its_network(address, network):
+    assert network_of(address) == network
