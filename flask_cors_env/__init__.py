@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from flask_cors_env.core.policy import Policy, Resource
     from flask_cors_env.core.reason import Reason
     from flask_cors_env.core.request import Request
+    from flask_cors_env.web.decorator import cross_origin
     from flask_cors_env.web.extension import CORS
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Request",
     "Resource",
     "__version__",
+    "cross_origin",
     "decide",
 ]
 
@@ -36,6 +38,7 @@ _HOMES = {
     "Reason": "flask_cors_env.core.reason",
     "Request": "flask_cors_env.core.request",
     "Resource": "flask_cors_env.core.policy",
+    "cross_origin": "flask_cors_env.web.decorator",
     "decide": "flask_cors_env.core.decision",
 }
 

@@ -63,7 +63,7 @@ def test_a_shown_preflight_and_its_event_are_what_one_sees(number, monkeypatch, 
 
 
 def test_the_pure_example_runs():
-    exec(blocks("python")[1], {})
+    exec(blocks("python")[2], {})
 
 
 def test_the_shown_error_is_what_one_sees():
@@ -78,3 +78,20 @@ def test_the_shown_error_is_what_one_sees():
         check=False,
     )
     assert done.stderr.rstrip("\n").endswith(blocks("text")[0].rstrip("\n"))
+
+
+def test_the_example_of_views_and_blueprints_runs():
+    scope = {"__name__": __name__}
+    exec(blocks("python")[1], scope)
+    client = scope["app"].test_client()
+    origins = {
+        "/report": "https://bi.example.com",
+        "/api/x": "http://localhost:3000",
+        "/v1/x": "https://partner.example.com",
+    }
+    for path, origin in origins.items():
+        assert client.get(path, headers={"Origin": origin}).headers["Access-Control-Allow-Origin"] == origin
+    assert (
+        "Access-Control-Allow-Origin"
+        not in client.get("/health", headers={"Origin": origins["/report"]}).headers
+    )

@@ -7,7 +7,7 @@ policy that is valid by construction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,10 +30,32 @@ from flask_cors_env.config.sources import (
     read_variables,
 )
 from flask_cors_env.core.origin import ANY, Origins
-from flask_cors_env.core.path import overlaps, parse_path
+from flask_cors_env.core.path import PathPattern, overlaps, parse_path
 from flask_cors_env.core.policy import DEFAULT, HeaderNames, Policy, Resource, contradictions, path_entries
 
 _EVERYWHERE = (parse_path("/*"),)
+#: Options of a view that say who may do what, so that a public resource's answer no longer holds.
+_CLOSES_PUBLIC = frozenset({"ORIGINS", "METHODS", "ALLOW_CREDENTIALS"})
+
+
+@dataclass(frozen=True)
+class Scope:
+    """
+    A view or a blueprint with a policy of its own.
+
+    Attributes:
+        name: The resource's name: ``view:<endpoint>`` or ``blueprint:<name>``.
+        base: The resource it inherits from, or an earlier scope; None for the app's own settings.
+        source: The place of its options, for messages.
+        options: As given.
+        paths: The paths it governs, where it is found by path after all.
+    """
+
+    name: str
+    base: str | None
+    source: str
+    options: Mapping[str, Any]
+    paths: tuple[PathPattern, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +72,8 @@ class Inputs:
         testing: ``app.testing``.
         command: Whether a command asks, not a server.
         server: The first request's ``SERVER_SOFTWARE``, or None.
+        scopes: Views and blueprints with policies of their own; a base stands before what inherits from it.
+        whole: Whether paths are governed, and not only the scopes.
     """
 
     environ: Mapping[str, str]
@@ -60,6 +84,8 @@ class Inputs:
     testing: bool = False
     command: bool = False
     server: str | None = None
+    scopes: tuple[Scope, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,12 +95,14 @@ class Built:
 
     Attributes:
         policy: Valid by construction.
+        bases: The resources that paths fall under, governed or only inherited from.
         environment: Whose rules judged it.
         warnings: What was borne with.
         app: The values of the app's own settings, by name, defaults included.
     """
 
     policy: Policy
+    bases: tuple[Resource, ...]
     environment: Environment
     warnings: tuple[Problem, ...]
     app: Mapping[str, Any]
@@ -96,16 +124,17 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     environment = _detected(inputs, merged, problems)
     if as_environment is not None:
         environment = Environment(as_environment, "it was asked for")
-    draft = _Draft(merged, environment.name)
+    draft = _Draft(merged, environment.name, inputs.scopes)
     problems += draft.problems()
     warnings = [problem for problem in problems if draft.level(problem) is not Level.ERROR]
     errors = [problem for problem in problems if draft.level(problem) is Level.ERROR]
     if errors:
         raise CORSConfigError(_unique(errors), str(environment), fallback=environment.fallback)
-    policy = Policy(draft.resources, environment=environment.name)
+    governed = draft.resources if inputs.whole else draft.resources[len(draft.bases) :]
+    policy = Policy(governed, environment=environment.name)
     app = {s.name: draft.app_value(s.name) for s in SETTINGS if s.for_app}
     noted = [problem for problem in warnings if draft.level(problem) is Level.WARN]
-    return Built(policy, environment, tuple(_unique(noted)), app)
+    return Built(policy, tuple(draft.bases), environment, tuple(_unique(noted)), app)
 
 
 def _layers(inputs: Inputs) -> list[Layer]:
@@ -147,13 +176,15 @@ def _unique(problems: Iterable[Problem]) -> list[Problem]:
 class _Draft:
     """The resources that merged settings make in one environment, and all that is wrong with them."""
 
-    def __init__(self, merged: Merged, environment: str) -> None:
+    def __init__(self, merged: Merged, environment: str, scopes: Sequence[Scope] = ()) -> None:
         self._merged = merged
         self._environment = environment
         self._problems: list[Problem] = []
         self._unsafe: dict[str, frozenset[str]] = {}
+        self._prefixes: dict[str, str] = {}
         names = sorted(merged.resources) or [DEFAULT]
-        self.resources = [self._resource(name) for name in names]
+        self.bases = [self._resource(name) for name in names]
+        self.resources = self.bases + [self._scoped(scope) for scope in scopes]
 
     def app_value(self, name: str) -> Any:
         """The value of one of the app's own settings, its default where nobody set it."""
@@ -234,8 +265,29 @@ class _Draft:
             enforce=self._value(name, "ENFORCE"),
             enabled=self._value(name, "ENABLED"),
             defaulted=frozenset(defaulted),
-            prefix=f"{PREFIX}{RESOURCES}__{name.upper()}__" if name in self._merged.resources else PREFIX,
+            prefix=self._prefix(name),
         )
+
+    def _scoped(self, scope: Scope) -> Resource:
+        """The resource of a view or blueprint: what it inherits from, with its own options over it."""
+        own = merge([read_arguments(scope.options, scope.source)])
+        self._problems += own.problems
+        base = "" if scope.base in {None, DEFAULT} else str(scope.base)
+        dropped = {"PATH", "PUBLIC"} if own.app.keys() & _CLOSES_PUBLIC else {"PATH"}
+        inherited = {n: v for n, v in self._merged.resources.get(base, {}).items() if n not in dropped}
+        self._merged.resources[scope.name] = {**inherited, **own.app}
+        self._prefixes[scope.name] = self._prefix(base)
+        for setting in BY_NAME.values():
+            mine, theirs = (setting.name,), (RESOURCES, base, setting.name)
+            stack = own.stacks.get(mine) or self._merged.stacks.get(theirs)
+            if stack and setting.for_resource and setting.for_app:
+                self._merged.stacks[RESOURCES, scope.name, setting.name] = stack
+        return replace(self._resource(scope.name), paths=scope.paths)
+
+    def _prefix(self, name: str) -> str:
+        """What the variables of the resource begin with; those of a view are what it inherits from."""
+        plain = f"{PREFIX}{RESOURCES}__{name.upper()}__" if name in self._merged.resources else PREFIX
+        return self._prefixes.get(name, plain)
 
     def _origins(self, name: str, *, public: bool, credentials: bool) -> tuple[values.OriginValue, set[str]]:
         """The origins, and whether they are a default of development."""
@@ -254,7 +306,7 @@ class _Draft:
             return _EVERYWHERE
         found = self._merged.resources[name].get("PATH")
         path = (RESOURCES, name, "PATH")
-        if not found and path not in self._merged.stacks:
+        if not found and path not in self._merged.stacks and ":" not in name:
             variable = full_name(path)
             stack = next(s for p, s in self._merged.stacks.items() if p[:2] == path[:2])
             fault = Fault(

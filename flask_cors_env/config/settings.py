@@ -108,8 +108,8 @@ SETTINGS: tuple[Setting, ...] = (
         "METHODS",
         Scope.BOTH,
         values.methods,
-        "methods; `*`",
-        "The methods a page may use, beside GET, HEAD and POST, which need no listing.",
+        "methods; `*`; `auto`",
+        "The methods a page may use, beside GET, HEAD and POST, which need no listing. `auto`: those routed.",
         "GET,POST,PUT",
         _same("GET HEAD POST PUT PATCH DELETE"),
         aliases=("ALLOWED_METHODS", "ALLOW_METHODS"),
@@ -214,13 +214,10 @@ SETTINGS: tuple[Setting, ...] = (
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 BY_KEY = {setting.key: setting for setting in SETTINGS}
 CANONICAL = {alias: setting.name for setting in SETTINGS for alias in setting.aliases}
+#: The other names that arguments go by: those of flask-cors.
+OPTION_ALIASES = {"HEADERS": "ALLOW_HEADERS", "SUPPORTS_CREDENTIALS": "ALLOW_CREDENTIALS"}
 
 #: The default of ORIGINS in development where credentials are on.
 LOOPBACK_ORIGINS = " ".join(
     f"{scheme}://{host}:*" for scheme in ("http", "https") for host in ("localhost", "127.0.0.1", "[::1]")
 )
-
-
-def setting_for(name: str) -> Setting | None:
-    """The setting of that name or alias, upper case, without prefix; None if there is none."""
-    return BY_NAME.get(CANONICAL.get(name, name))

@@ -12,7 +12,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, create_model
@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from flask_cors_env.config import values
 from flask_cors_env.config.errors import Fault, FaultyValueError, Problem, shown
-from flask_cors_env.config.settings import BY_NAME, CANONICAL, SETTINGS, Setting, setting_for
+from flask_cors_env.config.settings import BY_NAME, CANONICAL, OPTION_ALIASES, SETTINGS, Setting
 
 PREFIX = "CORS_"
 RESOURCES = "RESOURCES"
@@ -85,11 +85,17 @@ class Layer:
         source: The place, for messages.
         entries: In the order found.
         problems: Names that are no settings, values that cannot be taken apart.
+        aliases: Other names that are taken here.
     """
 
     source: str
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    aliases: Mapping[str, str] = field(default_factory=lambda: CANONICAL)
+
+    def setting(self, name: str) -> Setting | None:
+        """The setting of that name or alias, upper case, without prefix; None if there is none."""
+        return BY_NAME.get(self.aliases.get(name, name))
 
     def blame(self, variable: str, fault: Fault, rule: str | None = None) -> None:
         """Note *fault* of *variable*, which is no leaf of the tree."""
@@ -124,7 +130,7 @@ def read_variables(mapping: Mapping[str, Any], source: str) -> Layer:
 
 def _read_variable(layer: Layer, variable: str, value: Any) -> None:
     first, *rest = variable.upper().removeprefix(PREFIX).split("__")
-    setting = setting_for(first)
+    setting = layer.setting(first)
     if first == RESOURCES:
         _read_resources(layer, variable, rest, value)
     elif setting is not None and setting.for_app and not rest:
@@ -216,7 +222,7 @@ def _read_fields(layer: Layer, where: str, name: str, fields: Mapping[Any, Any])
 
 
 def _read_field(layer: Layer, variable: str, name: str, field_name: str, value: Any) -> None:
-    setting = setting_for(field_name)
+    setting = layer.setting(field_name)
     if setting is None or not setting.for_resource:
         known = _known_variables(f"CORS_RESOURCES__{name.upper()}__{field_name}")
         wanted = f"CORS_RESOURCES__{name.upper()}__{field_name}"
@@ -234,15 +240,15 @@ class _PathKey(str):
 
 def read_arguments(options: Mapping[str, Any], source: str) -> Layer:
     """The options and resources given to ``CORS(...)`` or ``init_app(...)``; None means not set."""
-    layer = Layer(source)
+    layer = Layer(source, aliases=OPTION_ALIASES)
     for key, value in options.items():
-        setting = setting_for(key.upper())
+        setting = layer.setting(key.upper())
         if key == "resources":
             _read_resources_argument(layer, value)
         elif setting is not None and setting.for_app and setting.option and key.islower():
             layer.add((setting.name,), key, value)
         else:
-            known = [name.lower() for name in (*BY_NAME, *CANONICAL) if _is_option(name)]
+            known = [name.lower() for name in (*BY_NAME, *OPTION_ALIASES) if _is_option(name)]
             fault = _unknown(key, [*known, "resources"])
             layer.blame(key, fault._replace(code="option-unknown", message="is not an option."))
     return layer
@@ -282,7 +288,7 @@ def named(layers: Sequence[Layer]) -> list[Layer]:
         names[key] = name
         return entry._replace(path=(RESOURCES, name, entry.path[2]))
 
-    return [Layer(layer.source, [rename(e) for e in layer.entries], layer.problems) for layer in layers]
+    return [replace(layer, entries=[rename(entry) for entry in layer.entries]) for layer in layers]
 
 
 def _is_keyed(entry: Entry) -> bool:

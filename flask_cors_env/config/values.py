@@ -19,6 +19,8 @@ from flask_cors_env.core.origin import OriginError, OriginPattern, parse_origin
 from flask_cors_env.core.path import PathError, PathPattern, parse_path
 
 MAX_AGE_LIMIT = 86400
+#: The word of METHODS that stands for the methods that the URL map routes.
+AUTO = "auto"
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -166,6 +168,9 @@ def path(member: Element) -> PathPattern:
 def methods(value: Any) -> frozenset[str]:
     """METHODS: tokens or ``*``; the six that browsers upper-case are upper-cased, no others are."""
     made: frozenset[str] = _each(elements(value), _method, frozenset)
+    if AUTO in made and len(made) > 1:
+        fault = Fault("auto-among-methods", "means what is routed; it stands alone.", AUTO)
+        raise FaultyValueError(fault, rest=made)
     return made
 
 

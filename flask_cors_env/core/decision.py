@@ -113,7 +113,8 @@ def decide_within(resource: Resource | None, request: Request, *, explained: boo
     if resource is None:
         return Decision(kind, Verdict.DENY, (Reason.NO_RESOURCE,))
     if not resource.enabled:
-        return Decision(kind, Verdict.SKIP, (Reason.DISABLED,), resource)
+        reason = Reason.ROUTE_EXEMPT if resource.exempt else Reason.DISABLED
+        return Decision(kind, Verdict.SKIP, (reason,), resource)
     found = _judge_origin(resource, request, origin)
     if kind is Kind.PREFLIGHT:
         return _preflight(resource, request, found, explained=explained)

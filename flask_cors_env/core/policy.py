@@ -135,6 +135,7 @@ class Resource:
         max_age: For how many seconds a preflight may be cached, 0 to 86400.
         enforce: Whether a denied request is answered with 403 ahead of the view.
         enabled: False where the resource is left alone.
+        exempt: Whether that is since the view was exempted.
         defaulted: The settings, without prefix, whose value is a default of development.
         prefix: What its variables begin with.
     """
@@ -150,6 +151,7 @@ class Resource:
     max_age: int = 0
     enforce: bool = False
     enabled: bool = True
+    exempt: bool = False
     defaulted: frozenset[str] = frozenset()
     prefix: str = "CORS_"
     #: Fields of an allowed response whose ACAO is constant; None where it is not.

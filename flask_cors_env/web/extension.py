@@ -9,24 +9,31 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from flask import Flask, current_app
+from flask import Blueprint, Flask, current_app
 
 from flask_cors_env.audit.emit import AuditLog, write_policy
 from flask_cors_env.audit.sink import open_sink
 from flask_cors_env.config.build import Built, Inputs, build, is_ours
 from flask_cors_env.config.environment import READ
 from flask_cors_env.config.errors import CORSConfigError, Problem, shown
+from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision, decide
-from flask_cors_env.core.policy import Policy
+from flask_cors_env.core.path import PathIndex
+from flask_cors_env.core.policy import Policy, path_entries
 from flask_cors_env.core.request import Request
+from flask_cors_env.web import marks
+from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.middleware import Active, Middleware
+from flask_cors_env.web.views import BlueprintPolicy, Selector, Table, blueprint_policy, marked_views
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+V = TypeVar("V", bound=Callable[..., Any])
 
 KEY = "cors_env"
 _LOG = logging.getLogger("flask_cors_env")
@@ -51,7 +58,7 @@ class CORS:
 
     def __init__(
         self,
-        app: Flask | None = None,
+        app: Flask | Blueprint | None = None,
         *,
         environment: str | None = None,
         environ: Mapping[str, str] | None = None,
@@ -68,7 +75,7 @@ class CORS:
 
     def init_app(
         self,
-        app: Flask,
+        app: Flask | Blueprint,
         *,
         environment: str | None = None,
         environ: Mapping[str, str] | None = None,
@@ -79,13 +86,20 @@ class CORS:
         """
         Govern *app*; what is given here is stronger than what the constructor was given.
 
+        Args:
+            app: The app; or a blueprint, whose policy then covers its endpoints and, below its URL prefix,
+                the paths that no other endpoint routes. The rest of the app is left alone.
+            environment: As for the constructor, and so are the others.
+            environ: See there.
+            resources: See there; those of a blueprint are full paths below its prefix.
+            audit_processors: Run after the constructor's.
+            **options: See there.
+
         Raises:
             CORSConfigError: Every problem of the configuration; the app is left as it was.
-            RuntimeError: The app has a policy already, or has served a request.
+            RuntimeError: The app has a policy or has served a request, or the blueprint was registered.
         """
-        _refuse_late(app)
-        state = _State(
-            app,
+        terms = _Terms(
             environ=self._environ if environ is None else environ,
             environment=environment or self._environment,
             arguments=(
@@ -94,9 +108,19 @@ class CORS:
             ),
             audit_processors=(*self._audit_processors, *audit_processors),
         )
-        state.judge()
-        app.extensions[KEY] = state
-        app.wsgi_app = Middleware(app.wsgi_app, state.activate)  # type: ignore[method-assign]  # Flask's documented way
+        if isinstance(app, Blueprint):
+            _govern_blueprint(app, terms)
+        else:
+            _refuse_late(app)
+            _govern(app, terms, whole=True)
+
+    def exempt(self, view: V) -> V:
+        """Leave *view* (a function, a MethodView or a method) alone; its responses are the app's."""
+        if isinstance(view, type):
+            setattr(view, marks.ATTRIBUTE, Mark({}, exempt=True))
+        else:
+            marks.put(view, Mark({}, exempt=True))
+        return view
 
     def policy(self, app: Flask | None = None) -> Policy:
         """
@@ -135,7 +159,7 @@ class CORS:
 def _refuse_late(app: Flask) -> None:
     if not isinstance(app, Flask):
         raise TypeError(f"init_app takes a Flask app, not {type(app).__name__}")
-    if KEY in app.extensions:
+    if KEY in app.extensions and app.extensions[KEY].whole:
         raise RuntimeError("this app has a CORS policy already; a second one would hide the first")
     if getattr(app, "_got_first_request", False):
         raise RuntimeError("this app has served a request already; call init_app before it does")
@@ -151,28 +175,77 @@ def _state_of(app: Flask | None) -> _State:
     return state
 
 
+class _Terms(NamedTuple):
+    """What an app is governed by, beside what its environment says."""
+
+    environ: Mapping[str, str] | None = None
+    environment: str | None = None
+    arguments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    audit_processors: tuple[Any, ...] = ()
+
+
+def _govern(app: Flask, terms: _Terms, *, whole: bool, blueprint: BlueprintPolicy | None = None) -> _State:
+    """Judge *app* by what is known so far, and wrap it if it is not yet; raises CORSConfigError."""
+    found = app.extensions.get(KEY)
+    state = found if isinstance(found, _State) else _State(app, terms)
+    changed = state.widened(terms if whole else None, blueprint)
+    changed.judge()
+    if found is None:
+        app.wsgi_app = Middleware(app.wsgi_app, state.activate)  # type: ignore[method-assign]  # Flask's documented way
+        app.extensions[KEY] = state
+    state.become(changed)
+    return state
+
+
+def _govern_blueprint(blueprint: Blueprint, terms: _Terms) -> None:
+    """Govern the apps that *blueprint* will be registered with."""
+    options = {
+        key: value for _, given in terms.arguments for key, value in given.items() if value is not None
+    }
+    resources = options.pop("resources", None)
+
+    def register(setup: Any) -> None:
+        name = f"{setup.name_prefix}.{setup.name}".lstrip(".")
+        policy = blueprint_policy(name, setup.url_prefix or "", options, resources)
+        _govern(setup.app, terms._replace(arguments=()), whole=False, blueprint=policy)
+
+    try:
+        blueprint.record(register)
+    except AssertionError:
+        message = f"the blueprint {blueprint.name!r} was registered already; give it its policy before that"
+        raise RuntimeError(message) from None
+
+
+def govern_marked_views(app: Flask) -> Callable[[WSGIEnvironment], Active]:
+    """Govern the marked views of an app that has no policy, and nothing else; raises CORSConfigError."""
+    return _govern(app, _Terms(), whole=False).activate
+
+
 class _State:
     """One app's policy: judged at `init_app`, settled by the first request, and then read by all."""
 
-    def __init__(
-        self,
-        app: Flask,
-        *,
-        environ: Mapping[str, str] | None,
-        environment: str | None,
-        arguments: tuple[tuple[str, Mapping[str, Any]], ...],
-        audit_processors: tuple[Any, ...],
-    ) -> None:
+    def __init__(self, app: Flask, terms: _Terms) -> None:
         self._app = app
-        self._environ = environ
-        self._environment = environment
-        self._arguments = arguments
-        self._audit_processors = audit_processors
+        self._terms = terms
+        self._blueprints: tuple[BlueprintPolicy, ...] = ()
+        self.whole = False
         self._lock = threading.Lock()
         self._inputs: Inputs | None = None
         self._built: Built | None = None
         self._error: CORSConfigError | None = None
         self._active: Active | None = None
+
+    def widened(self, terms: _Terms | None, blueprint: BlueprintPolicy | None) -> _State:
+        """A state that also governs the whole app by *terms*, or *blueprint*; this one is left as it is."""
+        state = _State(self._app, terms or self._terms)
+        state.whole = self.whole or terms is not None
+        state._blueprints = (*self._blueprints, *([blueprint] if blueprint else []))
+        return state
+
+    def become(self, other: _State) -> None:
+        """Take over what *other* was judged to be."""
+        self._terms, self.whole, self._blueprints = other._terms, other.whole, other._blueprints
+        self._inputs, self._built = other._inputs, other._built
 
     @property
     def policy(self) -> Policy:
@@ -188,11 +261,11 @@ class _State:
     def judge(self) -> None:
         """Read all sources and judge them; raises CORSConfigError."""
         self._inputs = self._read(None)
-        self._built = build(self._inputs)
+        self._built, _ = self._build(self._inputs)
 
     def built(self, as_environment: str | None) -> Built:
         """What the sources make for a command; raises CORSConfigError."""
-        return build(replace(self._read(None), command=True), as_environment=as_environment)
+        return self._build(replace(self._read(None), command=True), as_environment)[0]
 
     def activate(self, environ: WSGIEnvironment) -> Active:
         """What a request is served with; the first one settles it."""
@@ -213,17 +286,33 @@ class _State:
             return self._active
 
     def _begin(self, environ: WSGIEnvironment) -> Active:
-        """Build anew if anything changed since `init_app`, or if the server had to be seen."""
-        inputs = self._read(environ.get("SERVER_SOFTWARE", ""))
-        built = self._built
-        if built is None or not built.environment.settled or replace(inputs, server=None) != self._inputs:
-            built = self._built = build(inputs)
+        """Build from what holds now: config, routes and views may have changed, and the server is seen."""
+        built, table = self._build(self._read(environ.get("SERVER_SOFTWARE", "")))
+        self._built = built
         log = self._open_log(built)
         _tell(built, log)
-        return Active(built.policy, log)
+        _warn_of_places(self._app)
+        return Active(built.policy, log, self._selector(built, table))
+
+    def _build(self, inputs: Inputs, as_environment: str | None = None) -> tuple[Built, Table]:
+        """The policy of the paths, and from it that of views and blueprints, which inherit."""
+        inputs = replace(inputs, whole=self.whole)
+        built = build(inputs, as_environment=as_environment)
+        table = Table(marked_views(self._app), self._blueprints, built.bases)
+        if table.scopes:
+            built = build(replace(inputs, scopes=tuple(table.scopes)), as_environment=as_environment)
+        return built, table
+
+    def _selector(self, built: Built, table: Table) -> Selector | None:
+        """None where the path alone says which resource governs, which is the fast case."""
+        automatic = any(AUTO in resource.methods for resource in built.policy.resources)
+        if not table and not automatic:
+            return None
+        bases = PathIndex(path_entries(built.bases))
+        return Selector(self._app, built.policy, bases.find, table)
 
     def _read(self, server: str | None) -> Inputs:
-        environ = os.environ if self._environ is None else self._environ
+        environ = os.environ if self._terms.environ is None else self._terms.environ
         return Inputs(
             environ={name: value for name, value in environ.items() if is_ours(name) or name in READ},
             config={
@@ -231,8 +320,8 @@ class _State:
                 for name, value in self._app.config.items()
                 if isinstance(name, str) and is_ours(name)
             },
-            arguments=self._arguments,
-            environment=self._environment,
+            arguments=self._terms.arguments,
+            environment=self._terms.environment,
             debug=bool(self._app.debug),
             testing=bool(self._app.testing),
             server=server,
@@ -259,7 +348,7 @@ class _State:
             sink,
             service=service,
             environment=built.environment.name,
-            processors=self._audit_processors,
+            processors=self._terms.audit_processors,
         )
 
 
@@ -277,6 +366,14 @@ def built_for(app: Flask, as_environment: str | None = None) -> Built:
 def built_without_app(as_environment: str | None = None) -> Built:
     """What the process environment alone makes; raises CORSConfigError."""
     return build(Inputs(environ=os.environ, command=True), as_environment=as_environment)
+
+
+def _warn_of_places(app: Flask) -> None:
+    """Say once of each view whose `cross_origin` stands above its route that it holds all the same."""
+    for view in {(v.endpoint, v.mark) for v in marked_views(app)}:
+        endpoint, mark = view
+        if marks.is_above_route(app.view_functions[endpoint], mark):
+            _LOG.warning("CORS: @cross_origin stands above the route of %s; put it below", endpoint)
 
 
 def _tell(built: Built, log: AuditLog) -> None:

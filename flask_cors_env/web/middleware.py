@@ -16,6 +16,7 @@ from flask_cors_env.core.decision import Decision, Status, advice, decide_within
 from flask_cors_env.core.policy import Fields, Policy
 from flask_cors_env.core.reason import Note, Reason, Verdict
 from flask_cors_env.core.request import Kind, Request
+from flask_cors_env.web.views import Selector
 from flask_cors_env.web.wsgi import has_own_fields, path_of, request_of, set_fields, surroundings_of
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ class Active(NamedTuple):
     Attributes:
         policy: Decides.
         log: Takes the events.
+        selector: Finds the resource where views or blueprints have policies; None where paths alone do.
     """
 
     policy: Policy
     log: AuditLog
+    selector: Selector | None = None
 
 
 class Middleware:
@@ -61,9 +64,9 @@ class Middleware:
         origin: str | None = environ.get("HTTP_ORIGIN")
         path = path_of(environ)
         if origin is None:
-            return self._pass_on(environ, start_response, active.policy, path)
+            return self._pass_on(environ, start_response, active, path)
         request = request_of(environ, origin, path)
-        decision = _decided(active.policy, request)
+        decision = _decided(active, request, environ)
         if decision.status is not None:
             return _answer(environ, start_response, active, request, decision)
         if decision.verdict is Verdict.SKIP:
@@ -71,10 +74,12 @@ class Middleware:
         return self._share(environ, start_response, active, request, decision)
 
     def _pass_on(
-        self, environ: WSGIEnvironment, start_response: StartResponse, policy: Policy, path: str
+        self, environ: WSGIEnvironment, start_response: StartResponse, active: Active, path: str
     ) -> Iterable[bytes]:
         """No CORS request: caches still have to tell its response from the others'."""
-        resource = policy.resource_for(path)
+        if active.selector is not None:
+            return self._app(environ, _setting_late(environ, start_response, active.selector, path))
+        resource = active.policy.resource_for(path)
         if resource is None or not resource.enabled:
             return self._app(environ, start_response)
         return self._app(environ, _setting(start_response, resource.constant_fields or (), resource.vary))
@@ -96,10 +101,16 @@ class Middleware:
             raise
 
 
-def _decided(policy: Policy, request: Request) -> Decision:
+def _decided(active: Active, request: Request, environ: WSGIEnvironment) -> Decision:
     """The decision; a failure of our own is one too, and shares nothing."""
+    policy, selector = active.policy, active.selector
     try:
-        return decide_within(policy.resource_for(request.path), request, explained=policy.is_development)
+        if selector is None:
+            resource = policy.resource_for(request.path)
+        else:
+            method = request.requested_method if request.kind is Kind.PREFLIGHT else request.method
+            resource = selector.for_request(environ, request.path, method or "")
+        return decide_within(resource, request, explained=policy.is_development)
     except Exception:  # noqa: BLE001 - fail closed, whatever it is
         _LOG.exception("a CORS decision failed; nothing is shared")
         status = Status.FORBIDDEN if request.kind is Kind.PREFLIGHT else None
@@ -115,6 +126,22 @@ def _setting(start_response: StartResponse, fields: Fields, vary: tuple[str, ...
         status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
     ) -> Callable[[bytes], object]:
         return start_response(status, set_fields(headers, fields, vary)[0], exc_info)
+
+    return start
+
+
+def _setting_late(
+    environ: WSGIEnvironment, start_response: StartResponse, selector: Selector, path: str
+) -> StartResponse:
+    """*start_response* with the fields of the resource that the request, once it is routed, falls under."""
+
+    def start(
+        status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+    ) -> Callable[[bytes], object]:
+        resource = selector.for_active(environ, path)
+        if resource is not None and resource.enabled:
+            headers = set_fields(headers, resource.constant_fields or (), resource.vary)[0]
+        return start_response(status, headers, exc_info)
 
     return start
 

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 from apps import APP, EVIL, events, make, preflight, protocol_fields
-from flask import Blueprint, Flask
+from flask import Flask
 
 from flask_cors_env import CORS, CORSConfigError, Policy, Reason
 
@@ -214,8 +214,3 @@ def test_under_production_rules_the_error_says_what_to_do(example, start, codes)
 def test_an_unknown_option_is_refused_with_a_suggestion(option):
     with pytest.raises(CORSConfigError, match=r"\[option-unknown\]"):
         CORS(Flask("shop"), environ=PRODUCTION, **{option: APP})
-
-
-def test_a_blueprint_is_not_taken_for_an_app():
-    with pytest.raises(TypeError):
-        CORS(environ=PRODUCTION).init_app(Blueprint("b", __name__))

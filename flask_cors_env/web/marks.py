@@ -1,0 +1,129 @@
+"""
+Marks on views: ``@cross_origin`` and ``cors.exempt``.
+
+A mark is an attribute of the view, found at the first request through whatever wraps the view with
+``functools.wraps``. The wrapper that `cross_origin` returns calls the view and nothing else; it is there to
+notice a decorator that hides the mark.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from flask import current_app, has_request_context, request
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+#: The attribute that carries a view's mark.
+ATTRIBUTE = "__cors_env__"
+
+_LOG = logging.getLogger("flask_cors_env")
+
+
+class Mark:
+    """
+    What a view says of itself.
+
+    Attributes:
+        options: As given to `cross_origin`.
+        exempt: Whether the view is left alone.
+        wrapper: What `cross_origin` returned for it; None for a class and for an exemption.
+        seen: Whether its first call has been looked at.
+    """
+
+    def __init__(self, options: Mapping[str, Any], *, exempt: bool = False) -> None:
+        self.options = dict(options)
+        self.exempt = exempt
+        self.wrapper: Callable[..., Any] | None = None
+        self.seen = False
+
+
+def put(view: Any, mark: Mark) -> None:
+    """Mark *view* and what it wraps, so that the mark is found wherever in the chain the app's route is."""
+    for function in _chain(view):
+        if ATTRIBUTE not in vars(function):
+            setattr(function, ATTRIBUTE, mark)
+
+
+def of_view(view: Any, method: str) -> Mark | None:
+    """The mark that holds for *method* of *view*: its handler's, else the function's, else the class's."""
+    view_class = getattr(view, "view_class", None)
+    found: Mark | None = None
+    if view_class is not None:
+        handler = getattr(view_class, method.lower(), None)
+        if handler is None and method == "HEAD":
+            handler = getattr(view_class, "get", None)
+        found = None if handler is None else _of_function(handler)
+    found = found or _of_function(view)
+    if found is None and view_class is not None:
+        found = getattr(view_class, ATTRIBUTE, None)
+    return found
+
+
+def is_above_route(view: Any, mark: Mark) -> bool:
+    """Whether `cross_origin` stands above the route, so that the app calls the view without its wrapper."""
+    return mark.wrapper is not None and not any(f is mark.wrapper for f in _chain(view))
+
+
+def _of_function(function: Any) -> Mark | None:
+    return next((vars(f)[ATTRIBUTE] for f in _chain(function) if ATTRIBUTE in vars(f)), None)
+
+
+def _chain(view: Any) -> Iterator[Any]:
+    """*view* and what it wraps, outermost first; what takes no attributes is passed over."""
+    seen: set[int] = set()
+    while view is not None and id(view) not in seen:
+        seen.add(id(view))
+        if hasattr(view, "__dict__"):
+            yield view
+        view = getattr(view, "__wrapped__", None)
+
+
+def wrap(view: V, mark: Mark) -> V:
+    """*view* with *mark*; a function is wrapped so that a decorator that hides the mark is noticed."""
+    if isinstance(view, type):
+        setattr(view, ATTRIBUTE, mark)
+        return view
+    wrapper: Any = _async_wrapper(view, mark) if inspect.iscoroutinefunction(view) else _wrapper(view, mark)
+    put(wrapper, mark)
+    mark.wrapper = wrapper
+    done: V = wrapper
+    return done
+
+
+def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
+    @functools.wraps(view)
+    def governed(*args: Any, **kwargs: Any) -> Any:
+        _notice(mark, view)
+        return view(*args, **kwargs)
+
+    vars(governed).pop(ATTRIBUTE, None)
+    return governed
+
+
+def _async_wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
+    @functools.wraps(view)
+    async def governed(*args: Any, **kwargs: Any) -> Any:
+        _notice(mark, view)
+        return await view(*args, **kwargs)
+
+    vars(governed).pop(ATTRIBUTE, None)
+    return governed
+
+
+def _notice(mark: Mark, view: Callable[..., Any]) -> None:
+    """At the first call, warn if the mark cannot be found from the view that the app has registered."""
+    if mark.seen or not has_request_context():
+        return
+    mark.seen = True
+    registered = current_app.view_functions.get(request.endpoint or "")
+    if of_view(registered, request.method) is not mark:
+        _LOG.warning(
+            "CORS: the policy of @cross_origin on %s does not hold: a decorator above it hides it "
+            "(it lacks functools.wraps); put @cross_origin on top of that one",
+            getattr(view, "__qualname__", view),
+        )

@@ -1,0 +1,320 @@
+"""
+Views: which resource governs a request where views and blueprints have policies of their own.
+
+A view's mark is stronger than its blueprint's policy, and that than the resource its path falls under.
+Routing is asked with the method that a preflight requests, on the app's live URL map.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flask import Flask, has_request_context
+from flask import request as flask_request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import MapAdapter, RequestRedirect
+
+from flask_cors_env.config import values
+from flask_cors_env.config.build import Scope
+from flask_cors_env.config.errors import CORSConfigError, Fault, Problem
+from flask_cors_env.config.sources import Entry, read_arguments
+from flask_cors_env.config.values import AUTO
+from flask_cors_env.core.path import PathError, PathPattern, parse_path
+from flask_cors_env.core.policy import Policy, Resource
+from flask_cors_env.web import marks
+from flask_cors_env.web.marks import Mark
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class BlueprintPolicy(NamedTuple):
+    """
+    The policy of one registered blueprint.
+
+    Attributes:
+        name: As registered, parents included: ``parent.child``.
+        prefix: The URL prefix it is registered under, without a final slash; empty where it has none.
+        source: The place of its options, for messages.
+        options: As given.
+        paths: The path patterns of its resources with their options, which then govern in its stead.
+    """
+
+    name: str
+    prefix: str
+    source: str
+    options: Mapping[str, Any]
+    paths: tuple[tuple[PathPattern, Mapping[str, Any]], ...] = ()
+
+
+def blueprint_policy(name: str, prefix: str, options: Mapping[str, Any], resources: Any) -> BlueprintPolicy:
+    """
+    The policy of a blueprint as it is registered.
+
+    Raises:
+        CORSConfigError: A path that is not in the grammar, or outside the blueprint's prefix.
+    """
+    prefix = prefix.rstrip("/")
+    source = f"the arguments of CORS() for the blueprint {name}"
+    layer = read_arguments({"resources": resources}, source)
+    problems = list(layer.problems)
+    paths: dict[PathPattern, dict[str, Any]] = {}
+    for entry in layer.entries:
+        if entry.path[2] == "PATH":
+            for pattern in values.paths(entry.value):
+                paths[pattern] = {
+                    e.path[2].lower(): e.value for e in layer.entries if e.path[1] == entry.path[1]
+                }
+                paths[pattern].pop("path")
+                problems += _outside(pattern, prefix, entry)
+    if problems:
+        raise CORSConfigError(problems)
+    return BlueprintPolicy(name, prefix, source, options, tuple(paths.items()))
+
+
+def _outside(pattern: PathPattern, prefix: str, entry: Entry) -> Iterator[Problem]:
+    whole = "/" + "/".join(pattern.segments)
+    if prefix and whole != prefix and not whole.startswith(f"{prefix}/"):
+        message = f"is outside the blueprint's prefix {prefix}; a resource names full paths."
+        remedy = f"Write: {prefix}{pattern.text}"
+        yield entry.problem(Fault("resource-outside-blueprint", message, pattern.text, remedy))
+
+
+class _MarkedView(NamedTuple):
+    endpoint: str
+    method: str
+    mark: Mark
+    rule: str
+
+
+def marked_views(app: Flask) -> list[_MarkedView]:
+    """Every view of *app* that bears a mark, once for each method and rule."""
+    found = []
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions.get(rule.endpoint)
+        for method in sorted(rule.methods or ()):
+            mark = marks.of_view(view, method)
+            if mark is not None and not (method == "OPTIONS" and _answers_options(rule)):
+                found.append(_MarkedView(rule.endpoint, method, mark, rule.rule))
+    return found
+
+
+def _answers_options(rule: Any) -> bool:
+    """Whether Flask answers OPTIONS for the rule by itself."""
+    return bool(getattr(rule, "provide_automatic_options", False))
+
+
+class Table:
+    """
+    The policies of an app's views and blueprints, by where they hold.
+
+    Args:
+        views: As `marked_views` tells them.
+        blueprints: The policies of its blueprints.
+        bases: The resources that paths fall under: what a view inherits from.
+    """
+
+    def __init__(
+        self, views: Iterable[_MarkedView], blueprints: Iterable[BlueprintPolicy], bases: Iterable[Resource]
+    ) -> None:
+        self._bases = list(bases)
+        policies = list(blueprints)
+        self.blueprints = {policy.name: policy for policy in policies if not policy.paths}
+        self.scopes: list[Scope] = []
+        self.names: dict[tuple[str, int, str | None], str] = {}
+        self.exempt: set[int] = set()
+        for policy in policies:
+            self._add_blueprint(policy)
+        for view in views:
+            self._add_view(view)
+
+    def __bool__(self) -> bool:
+        return bool(self.scopes or self.exempt)
+
+    def _add_blueprint(self, policy: BlueprintPolicy) -> None:
+        base = _base_of_prefix(policy.prefix, self._bases)
+        name = f"blueprint:{policy.name}"
+        if not policy.paths:
+            self.scopes.append(Scope(name, base, policy.source, policy.options))
+        for pattern, options in policy.paths:
+            own = {**policy.options, **options}
+            self.scopes.append(Scope(f"{name}:{pattern.text}", base, policy.source, own, (pattern,)))
+
+    def _add_view(self, view: _MarkedView) -> None:
+        if view.mark.exempt:
+            self.exempt.add(id(view.mark))
+            return
+        for base in self._bases_of(view):
+            key = (view.endpoint, id(view.mark), base)
+            if key not in self.names:
+                self.names[key] = self._name(view, base)
+                source = f"@cross_origin on {view.endpoint}"
+                self.scopes.append(Scope(self.names[key], base, source, view.mark.options))
+
+    def _name(self, view: _MarkedView, base: str | None) -> str:
+        taken = set(self.names.values())
+        plain = f"view:{view.endpoint}"
+        by_method = f"{plain}.{view.method.lower()}"
+        return next(name for name in (plain, by_method, f"{by_method}@{base}") if name not in taken)
+
+    def _bases_of(self, view: _MarkedView) -> list[str | None]:
+        """What the view may inherit from: its blueprint's policy, or what its rule's paths fall under."""
+        blueprint = innermost(view.endpoint, self.blueprints)
+        if blueprint is not None:
+            return [f"blueprint:{blueprint}"]
+        pattern = _pattern_of(view.rule)
+        found: list[str | None] = [
+            r.name for r in self._bases if pattern is None or any(pattern.overlaps(p) for p in r.paths)
+        ]
+        return found if _is_everything(self._bases) else [*found, None]
+
+
+def _is_everything(bases: Iterable[Resource]) -> bool:
+    """Whether some resource covers all paths, so that none falls under nothing."""
+    return any(path.text == "/*" for resource in bases for path in resource.paths)
+
+
+def _pattern_of(rule: str) -> PathPattern | None:
+    try:
+        return parse_path(rule)
+    except PathError:
+        return None
+
+
+def _base_of_prefix(prefix: str, bases: Iterable[Resource]) -> str | None:
+    """The most specific resource that covers all below *prefix*, or None."""
+    below = f"{prefix}/"
+    covering = [
+        (pattern.specificity, resource.name)
+        for resource in bases
+        for pattern in resource.paths
+        if pattern.deep and pattern.covers(below)
+    ]
+    return max(covering)[1] if covering else None
+
+
+def innermost(endpoint: str, blueprints: Mapping[str, Any]) -> str | None:
+    """The innermost of *blueprints* that *endpoint* belongs to: ``a.b.view`` is of ``a.b``, and of ``a``."""
+    name, dot, _ = endpoint.rpartition(".")
+    while dot:
+        if name in blueprints:
+            return name
+        name, dot, _ = name.rpartition(".")
+    return None
+
+
+class Selector:
+    """
+    Finds the resource that governs a request.
+
+    Args:
+        app: Whose URL map is asked.
+        policy: Holds the resources of paths, views and blueprints.
+        find_base: Gives the resource that a path falls under, also where only views are governed.
+        table: Says which resource is whose.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        policy: Policy,
+        find_base: Callable[[str], Resource | None],
+        table: Table,
+    ) -> None:
+        self._app = app
+        self._policy = policy
+        self._find_base = find_base
+        self._table = table
+        self._routed: dict[tuple[str, frozenset[str]], Resource] = {}
+
+    def for_request(self, environ: WSGIEnvironment, path: str, method: str) -> Resource | None:
+        """What governs a request for *path*, or the one that a preflight asks *method* for."""
+        adapter = self._app.create_url_adapter(self._app.request_class(environ))
+        if adapter is None:
+            return self._policy.resource_for(path)
+        found = self._for_endpoint(_endpoint(adapter, method), path, method)
+        if found is not None and AUTO in found.methods:
+            return self._with_routed_methods(found, adapter)
+        return found
+
+    def for_active(self, environ: WSGIEnvironment, path: str) -> Resource | None:
+        """The same, told by the request that the app is serving: it has been routed already."""
+        method = environ.get("REQUEST_METHOD", "GET")
+        if has_request_context() and flask_request.environ is environ and flask_request.endpoint:
+            return self._for_endpoint(flask_request.endpoint, path, method)
+        return self.for_request(environ, path, method)
+
+    def _for_endpoint(self, endpoint: str | None, path: str, method: str) -> Resource | None:
+        if endpoint is None:
+            return self._for_unrouted(path)
+        blueprint = innermost(endpoint, self._table.blueprints)
+        mark = marks.of_view(self._app.view_functions.get(endpoint), method)
+        if mark is not None:
+            return self._for_mark(mark, endpoint, blueprint, path)
+        return self._policy.resource_for(path) if blueprint is None else self._for_blueprint(blueprint)
+
+    def _for_mark(self, mark: Mark, endpoint: str, blueprint: str | None, path: str) -> Resource | None:
+        if mark.exempt:
+            return Resource(name=f"view:{endpoint}", enabled=False, exempt=True)
+        base = self._find_base(path)
+        base_name = None if base is None else base.name
+        if blueprint is not None:
+            base_name = f"blueprint:{blueprint}"
+        name = self._table.names.get((endpoint, id(mark), base_name))
+        return self._policy.resource_for(path) if name is None else self._policy.resource_named(name)
+
+    def _for_blueprint(self, name: str) -> Resource | None:
+        return self._policy.resource_named(f"blueprint:{name}")
+
+    def _for_unrouted(self, path: str) -> Resource | None:
+        """A path that no endpoint routes belongs to the blueprint with the longest prefix above it."""
+        above = [
+            (len(policy.prefix), name)
+            for name, policy in self._table.blueprints.items()
+            if policy.prefix and (path == policy.prefix or path.startswith(f"{policy.prefix}/"))
+        ]
+        return self._for_blueprint(max(above)[1]) if above else self._policy.resource_for(path)
+
+    def _with_routed_methods(self, resource: Resource, adapter: MapAdapter) -> Resource:
+        routed = frozenset(adapter.allowed_methods()) - {"OPTIONS"}
+        key = (resource.name, routed)
+        if key not in self._routed:
+            self._routed[key] = dataclasses.replace(resource, methods=routed)
+        return self._routed[key]
+
+
+def _endpoint(adapter: MapAdapter, method: str) -> str | None:
+    """The endpoint that routes *method*, also after a redirect, or another method of the path; else None."""
+    for tried in _tries(adapter, method):
+        try:
+            rule, _ = adapter.match(method=tried, return_rule=True)
+        except RequestRedirect:
+            slashed = adapter.path_info.rstrip("/") + "/"
+            return _matched(adapter, slashed, tried)
+        except HTTPException:
+            continue
+        endpoint: str = rule.endpoint
+        return endpoint
+    return None
+
+
+def _matched(adapter: MapAdapter, path: str, method: str) -> str | None:
+    try:
+        endpoint, _ = adapter.match(path, method)
+    except HTTPException:
+        return None
+    found: str = endpoint
+    return found
+
+
+def _tries(adapter: MapAdapter, method: str) -> Iterator[str]:
+    """*method*, and those that the path takes where it is not one of them."""
+    yield method
+    try:
+        adapter.match(method=method)
+    except MethodNotAllowed as error:
+        yield from sorted(error.valid_methods or ())
+    except HTTPException:
+        return

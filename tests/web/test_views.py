@@ -1,0 +1,358 @@
+"""Views and blueprints with policies of their own: whose policy governs, wherever the decorator stands."""
+
+import functools
+
+import pytest
+from apps import APP, EVIL, events, preflight, protocol_fields
+from flask import Blueprint, Flask, abort
+from flask.views import MethodView
+
+from flask_cors_env import CORS, CORSConfigError, cross_origin
+
+BI = "https://bi.example.com"
+ENVIRON = {"CORS_ENV": "production"}
+
+
+def acao(app, path="/report", *, origin=BI, method="GET"):
+    response = app.test_client().open(path, method=method, headers={"Origin": origin})
+    return response.headers.get("Access-Control-Allow-Origin")
+
+
+def allows(app, path="/report", *, origin=BI, method="PUT"):
+    return preflight(app.test_client(), path, origin=origin, method=method).status_code == 204
+
+
+def governed(**options):
+    app = Flask("shop")
+    app.ran = []
+    return app, CORS(app, environ=ENVIRON, **options)
+
+
+def empty():
+    return ""
+
+
+def login_required(view):
+    @functools.wraps(view)
+    def guarded():
+        abort(401)
+
+    return guarded
+
+
+def test_a_view_inherits_the_apps_policy_and_overrides_what_it_names(capfd):
+    app, _ = governed(origins=[APP], expose_headers="X-Total", allow_credentials=True)
+
+    @app.get("/report")
+    @cross_origin(origins=BI, max_age=5)
+    def report():
+        return ""
+
+    response = app.test_client().get("/report", headers={"Origin": BI})
+    assert protocol_fields(response) == {
+        "Access-Control-Allow-Origin": BI,
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Expose-Headers": "X-Total",
+        "Vary": "Origin",
+    }
+    assert preflight(app.test_client(), "/report", origin=BI).headers["Access-Control-Max-Age"] == "5"
+    assert acao(app, origin=APP) is None
+    assert [e["cors.resource"] for e in events(capfd.readouterr().err)] == ["view:report"] * 3
+
+
+def test_bare_it_inherits_everything():
+    app, _ = governed(origins=BI)
+
+    @app.get("/report")
+    @cross_origin
+    def report():
+        return ""
+
+    assert (acao(app), acao(app, origin=EVIL)) == (BI, None)
+
+
+def test_its_positional_argument_is_the_origins():
+    app, _ = governed()
+
+    @app.get("/report")
+    @cross_origin(BI)
+    def report():
+        return ""
+
+    assert (acao(app), acao(app, origin=EVIL), acao(app, "/other")) == (BI, None, None)
+    with pytest.raises(TypeError, match="origins twice"):
+        cross_origin(BI, origins=APP)
+
+
+@pytest.mark.parametrize("outermost", ["cross_origin", "login_required"])
+def test_a_guard_does_not_see_the_preflight_and_its_refusal_is_shared(outermost):
+    app, _ = governed()
+    ours = cross_origin(origins=BI)
+    view = ours(login_required(empty)) if outermost == "cross_origin" else login_required(ours(empty))
+    app.add_url_rule("/report", endpoint="report", view_func=view)
+    assert allows(app)
+    assert acao(app) == BI
+
+
+def test_above_the_route_it_holds_and_is_warned_of(caplog):
+    app, _ = governed()
+
+    @cross_origin(origins=BI)
+    @app.get("/report")
+    def report():
+        return ""
+
+    assert acao(app) == BI
+    assert "stands above the route of report" in caplog.text
+
+
+def test_below_the_route_it_is_not_warned_of(caplog):
+    app, _ = governed()
+    app.add_url_rule("/report", endpoint="report", view_func=login_required(cross_origin(BI)(empty)))
+    assert acao(app) == BI
+    assert caplog.text == ""
+
+
+def test_hidden_by_a_decorator_it_is_warned_of_at_the_first_call(caplog):
+    app, _ = governed()
+
+    @cross_origin(origins=BI)
+    def report():
+        return ""
+
+    app.add_url_rule("/report", endpoint="report", view_func=lambda: report())  # noqa: PLW0108 - it hides the mark
+    assert (acao(app), acao(app)) == (None, None)
+    assert caplog.text.count("does not hold") == 1
+
+
+def test_an_async_view_is_awaited():
+    app, _ = governed()
+
+    @app.get("/report")
+    @cross_origin(origins=BI)
+    async def report():
+        return "done"
+
+    response = app.test_client().get("/report", headers={"Origin": BI})
+    assert (response.text, response.headers["Access-Control-Allow-Origin"]) == ("done", BI)
+
+
+def test_a_method_views_class_and_its_methods_may_differ():
+    app, _ = governed()
+
+    @cross_origin(origins=APP)
+    class Items(MethodView):
+        def get(self):
+            return ""
+
+        @cross_origin(origins=BI)
+        def put(self):
+            return ""
+
+    app.add_url_rule("/items", view_func=Items.as_view("items"))
+    assert (acao(app, "/items", origin=APP), acao(app, "/items", origin=BI)) == (APP, None)
+    assert (allows(app, "/items"), allows(app, "/items", origin=APP)) == (True, False)
+    assert acao(app, "/items", method="PUT") == BI
+
+
+def test_a_method_views_decorators_work_too():
+    class Items(MethodView):
+        decorators = (cross_origin(origins=BI),)
+
+        def get(self):
+            return ""
+
+    app, _ = governed()
+    app.add_url_rule("/items", view_func=Items.as_view("items"))
+    assert (acao(app, "/items"), acao(app, "/items", method="HEAD")) == (BI, BI)
+
+
+def test_two_views_of_one_url_keep_their_own_policies():
+    app, _ = governed(origins=APP)
+    app.add_url_rule("/report", endpoint="read", view_func=str, methods=["GET"])
+    app.add_url_rule("/report", endpoint="write", view_func=cross_origin(BI)(lambda: ""), methods=["PUT"])
+    assert (acao(app), acao(app, origin=APP)) == (None, APP)
+    assert (allows(app), allows(app, origin=APP)) == (True, False)
+
+
+def test_a_views_policy_holds_for_its_errors_and_never_for_others():
+    app, _ = governed(origins=[APP, EVIL])
+    app.add_url_rule("/report", endpoint="report", view_func=cross_origin(APP)(lambda: abort(403)))
+    app.add_url_rule("/crash", endpoint="crash", view_func=cross_origin(APP)(lambda: 1 / 0))
+    for path in ("/report", "/crash"):
+        assert (acao(app, path, origin=APP), acao(app, path, origin=EVIL)) == (APP, None)
+    assert acao(app, "/nowhere", origin=EVIL) == EVIL
+
+
+def test_a_request_without_origin_varies_as_its_view_does():
+    app, _ = governed(resources={"/public/*": {"public": True}})
+    app.add_url_rule("/public/a", endpoint="a", view_func=cross_origin(BI)(empty))
+    app.add_url_rule("/public/b", endpoint="b", view_func=lambda: "")
+    client = app.test_client()
+    assert protocol_fields(client.get("/public/a")) == {"Vary": "Origin"}
+    assert protocol_fields(client.get("/public/b")) == {"Access-Control-Allow-Origin": "*"}
+    assert protocol_fields(client.get("/public/c")) == {"Access-Control-Allow-Origin": "*"}
+
+
+def test_the_preflight_of_a_strict_slash_redirect_is_its_targets():
+    app, _ = governed()
+    app.add_url_rule("/report/", endpoint="report", view_func=cross_origin(BI)(empty), methods=["PUT"])
+    assert allows(app, "/report")
+    assert acao(app, "/report", method="PUT") == BI
+
+
+def test_a_preflight_for_a_method_that_is_not_routed_gets_the_views_policy():
+    app, _ = governed()
+    app.add_url_rule("/report", endpoint="report", view_func=cross_origin(BI)(empty), methods=["GET"])
+    assert allows(app, method="DELETE")
+    assert acao(app, method="DELETE") == BI
+
+
+def test_an_exempt_view_is_left_alone(capfd):
+    app, cors = governed(origins=APP)
+
+    @app.get("/report")
+    @cors.exempt
+    def report():
+        return "", {"Access-Control-Allow-Origin": "https://own.example"}
+
+    response = app.test_client().get("/report", headers={"Origin": APP})
+    assert protocol_fields(response) == {"Access-Control-Allow-Origin": "https://own.example"}
+    assert preflight(app.test_client(), "/report", origin=APP).status_code == 200
+    assert protocol_fields(app.test_client().get("/report")) == {
+        "Access-Control-Allow-Origin": "https://own.example"
+    }
+    assert acao(app, "/other", origin=APP) == APP
+    assert [e["http.response.status_code"] for e in events(capfd.readouterr().err)] == [404]
+
+
+@pytest.mark.parametrize(
+    "options", [{"origin": BI}, {"origins": "app.example.com"}, {"max_age": "soon"}, {"methods": ["TRACE"]}]
+)
+def test_a_bad_option_is_refused_where_the_decorator_stands(options):
+    with pytest.raises(CORSConfigError):
+        cross_origin(**options)
+
+
+def test_the_environments_rules_judge_decorators_at_the_first_request():
+    app, _ = governed()
+    app.add_url_rule("/report", endpoint="report", view_func=cross_origin("*")(empty))
+    with pytest.raises(CORSConfigError, match=r"in @cross_origin on report +\[wildcard\]"):
+        app.test_client().get("/")
+
+
+def test_without_any_extension_the_environment_governs_the_marked_views_only(monkeypatch):
+    monkeypatch.setenv("CORS_ENV", "production")
+    monkeypatch.setenv("CORS_ORIGINS", APP)
+    for first in ("actual", "preflight", "context"):
+        app = Flask("shop")
+        app.before_request(lambda: abort(401))
+        app.add_url_rule("/report", endpoint="report", view_func=cross_origin(allow_credentials=True)(empty))
+        app.add_url_rule("/other", endpoint="other", view_func=lambda: "")
+        if first == "context":
+            with app.app_context():
+                pass
+        if first == "preflight":
+            assert allows(app, origin=APP)
+        assert (acao(app, origin=APP), acao(app, origin=EVIL)) == (APP, None)
+        assert allows(app, origin=APP)
+        assert acao(app, "/other", origin=APP) is None
+        assert app.before_request_funcs[None][0].__name__ in {"_hook", "<lambda>"}
+
+
+def test_a_blueprints_policy_covers_its_endpoints_and_what_is_not_routed_below_it(capfd):
+    app, blueprint = Flask("shop"), Blueprint("api", __name__, url_prefix="/v1")
+    CORS(blueprint, environ=ENVIRON, origins=BI)
+    blueprint.add_url_rule("/items", endpoint="items", view_func=lambda: "")
+    app.register_blueprint(blueprint)
+    app.add_url_rule("/v1/own", endpoint="own", view_func=lambda: "")
+    assert acao(app, "/v1/items") == BI
+    assert acao(app, "/v1/nowhere") == BI
+    assert acao(app, "/v1/items", method="DELETE") == BI
+    assert allows(app, "/v1/items")
+    for path in ("/v1/own", "/v1x", "/other", "/"):
+        assert acao(app, path) is None
+    resources = [e.get("cors.resource") for e in events(capfd.readouterr().err)]
+    assert resources == ["blueprint:api"] * 4 + [None] * 4
+
+
+def test_a_blueprint_narrows_the_apps_policy_in_whatever_order_they_are_given():
+    for early in (True, False):
+        app, blueprint = Flask("shop"), Blueprint("api", __name__, url_prefix="/v1")
+        cors = CORS(environ={**ENVIRON, "CORS_ORIGINS": APP, "CORS_EXPOSE_HEADERS": "X-Total"})
+        cors.init_app(blueprint, origins=BI)
+        blueprint.add_url_rule("/items", endpoint="items", view_func=lambda: "")
+        if early:
+            cors.init_app(app)
+        app.register_blueprint(blueprint)
+        if not early:
+            cors.init_app(app)
+        assert (acao(app, "/v1/items"), acao(app, "/v1/items", origin=APP)) == (BI, None)
+        assert (acao(app, "/other"), acao(app, "/other", origin=APP)) == (None, APP)
+        response = app.test_client().get("/v1/items", headers={"Origin": BI})
+        assert response.headers["Access-Control-Expose-Headers"] == "X-Total"
+
+
+def test_the_innermost_blueprint_with_a_policy_governs():
+    app = Flask("shop")
+    outer, inner = (
+        Blueprint("outer", __name__, url_prefix="/o"),
+        Blueprint("inner", __name__, url_prefix="/i"),
+    )
+    CORS(outer, environ=ENVIRON, origins=APP)
+    CORS(inner, environ=ENVIRON, origins=BI)
+    for blueprint in (outer, inner):
+        blueprint.add_url_rule("/items", endpoint="items", view_func=lambda: "")
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    assert (acao(app, "/o/items", origin=APP), acao(app, "/o/items", origin=BI)) == (APP, None)
+    assert (acao(app, "/o/i/items", origin=APP), acao(app, "/o/i/items", origin=BI)) == (None, BI)
+    assert (acao(app, "/o/i/no", origin=BI), acao(app, "/o/no", origin=BI)) == (BI, None)
+
+
+def test_a_decorated_view_inherits_from_its_blueprint():
+    app, blueprint = Flask("shop"), Blueprint("api", __name__)
+    CORS(blueprint, environ=ENVIRON, origins=BI, expose_headers="X-Total")
+    blueprint.add_url_rule(
+        "/report", endpoint="report", view_func=cross_origin(allow_credentials=True)(empty)
+    )
+    app.register_blueprint(blueprint)
+    response = app.test_client().get("/report", headers={"Origin": BI})
+    assert protocol_fields(response) == {
+        "Access-Control-Allow-Origin": BI,
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Expose-Headers": "X-Total",
+        "Vary": "Origin",
+    }
+
+
+def test_a_blueprints_policy_after_its_registration_is_refused():
+    app, blueprint = Flask("shop"), Blueprint("api", __name__)
+    app.register_blueprint(blueprint)
+    with pytest.raises(RuntimeError, match="'api' was registered already"):
+        CORS(environ=ENVIRON).init_app(blueprint)
+
+
+def test_the_resources_of_a_blueprint_are_full_paths_below_its_prefix():
+    app, blueprint = Flask("shop"), Blueprint("api", __name__, url_prefix="/v1")
+    CORS(blueprint, environ=ENVIRON, origins=APP, resources={"/v1/items/*": {"origins": BI}, "/v1/all": {}})
+    app.register_blueprint(blueprint)
+    assert (acao(app, "/v1/items/1"), acao(app, "/v1/all", origin=APP)) == (BI, APP)
+    assert acao(app, "/v1/other", origin=APP) is None
+
+
+def test_a_resource_outside_its_blueprint_is_refused_with_the_path_to_write():
+    app, blueprint = Flask("shop"), Blueprint("api", __name__, url_prefix="/v1")
+    CORS(blueprint, environ=ENVIRON, resources={"/items": {"origins": BI}})
+    with pytest.raises(CORSConfigError, match="Write: /v1/items"):
+        app.register_blueprint(blueprint)
+
+
+def test_auto_methods_are_those_the_url_map_routes():
+    app = Flask("shop")
+    CORS(app, environ={**ENVIRON, "CORS_ORIGINS": BI, "CORS_METHODS": "auto"})
+    app.add_url_rule("/report", endpoint="report", view_func=lambda: "", methods=["GET", "PUT"])
+    app.add_url_rule("/report", endpoint="erase", view_func=lambda: "", methods=["DELETE"])
+    assert [allows(app, method=method) for method in ("PUT", "DELETE", "PATCH")] == [True, True, False]
+    response = preflight(app.test_client(), "/report", origin=BI)
+    assert response.headers["Access-Control-Allow-Methods"] == "DELETE, GET, HEAD, PUT"
