@@ -70,7 +70,9 @@ class CORS:
         self._environ = environ
         self._audit_processors = tuple(audit_processors)
         self._options = {**options, "resources": resources}
-        if app is not None:
+        if isinstance(app, Blueprint):
+            self.init_app(app, resources=resources)
+        elif app is not None:
             self.init_app(app)
 
     def init_app(
@@ -202,7 +204,8 @@ def _govern_blueprint(blueprint: Blueprint, terms: _Terms) -> None:
     options = {
         key: value for _, given in terms.arguments for key, value in given.items() if value is not None
     }
-    resources = options.pop("resources", None)
+    options.pop("resources", None)
+    resources = terms.arguments[-1][1]["resources"]  # the constructor's are for its app
 
     def register(setup: Any) -> None:
         name = f"{setup.name_prefix}.{setup.name}".lstrip(".")
