@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flask import Blueprint, Flask, current_app
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_cors_env.audit.emit import AuditLog, write_policy
 from flask_cors_env.audit.sink import open_sink
@@ -167,6 +168,20 @@ def _refuse_late(app: Flask) -> None:
         raise RuntimeError("this app has served a request already; call init_app before it does")
     if any(f.__module__.startswith("flask_cors.") for f in app.after_request_funcs.get(None, ())):
         _LOG.warning("flask-cors is active on this app too; remove it, since both write the same fields")
+    _warn_of_proxy_fix(app)
+
+
+def _warn_of_proxy_fix(app: Flask) -> None:
+    """ProxyFix below the wrapper works too late for it: a preflight is answered before."""
+    layer: Any = app.wsgi_app
+    while layer is not None:
+        if isinstance(layer, ProxyFix):
+            _LOG.warning(
+                "CORS: ProxyFix was installed before init_app, so preflights are judged and logged with the "
+                "proxy's address; install it after"
+            )
+            return
+        layer = getattr(layer, "app", None)
 
 
 def _state_of(app: Flask | None) -> _State:

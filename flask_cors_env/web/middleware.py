@@ -7,7 +7,7 @@ Whatever goes wrong here, nothing is shared and the application still answers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask_cors_env.audit.emit import AuditLog
@@ -95,10 +95,24 @@ class Middleware:
         """An actual request, or any on a path that no resource covers: the application answers."""
         response = _Response(environ, start_response, active, request, decision)
         try:
-            return self._app(environ, response.start)
+            body = self._app(environ, response.start)
         except Exception:
             response.raised()
             raise
+        return body if response.recorded else _watched(body, response)
+
+
+def _watched(body: Iterable[bytes], response: _Response) -> Iterator[bytes]:
+    """*body*, of an application that starts its response only while it is read, and may fail before."""
+    try:
+        yield from body
+    except Exception:
+        response.raised()
+        raise
+    finally:
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
 
 
 def _decided(active: Active, request: Request, environ: WSGIEnvironment) -> Decision:
@@ -186,9 +200,9 @@ def _record(
 
 
 class _Response:
-    """The application's response to one decided request: fields when it starts, and one event."""
+    """The response to one decided request: fields when it starts, and one event, *recorded* once."""
 
-    __slots__ = ("_active", "_decision", "_environ", "_recorded", "_request", "_start_response")
+    __slots__ = ("_active", "_decision", "_environ", "_request", "_start_response", "recorded")
 
     def __init__(
         self,
@@ -203,7 +217,7 @@ class _Response:
         self._active = active
         self._request = request
         self._decision = decision
-        self._recorded = False
+        self.recorded = False
 
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
@@ -225,8 +239,8 @@ class _Response:
         self._record(self._decision._replace(notes=notes, fields=()), 500)
 
     def _record(self, decision: Decision, status: int) -> None:
-        if not self._recorded:
-            self._recorded = True
+        if not self.recorded:
+            self.recorded = True
             _record(self._active, self._request, decision, self._environ, status)
 
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flask import Flask, has_request_context
+from flask import Flask, current_app, has_request_context
 from flask import request as flask_request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import MapAdapter, RequestRedirect
@@ -242,7 +242,8 @@ class Selector:
     def for_active(self, environ: WSGIEnvironment, path: str) -> Resource | None:
         """The same, told by the request that the app is serving: it has been routed already."""
         method = environ.get("REQUEST_METHOD", "GET")
-        if has_request_context() and flask_request.environ is environ and flask_request.endpoint:
+        ours = has_request_context() and current_app == self._app and flask_request.environ is environ
+        if ours and flask_request.endpoint:
             return self._for_endpoint(flask_request.endpoint, path, method)
         return self.for_request(environ, path, method)
 

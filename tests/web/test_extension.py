@@ -1,12 +1,11 @@
 """What an application calls: one object for many apps, judged at once, settled by the first request."""
 
-import subprocess
-import sys
-import textwrap
-
 import pytest
 from apps import APP, EVIL, events, make, preflight, protocol_fields
 from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import Client
 
 from flask_cors_env import CORS, CORSConfigError, Policy, Reason
 
@@ -168,46 +167,39 @@ def test_what_no_environment_bears_with_is_refused_at_once():
         CORS(Flask("shop"), environ={}, origins="*", supports_credentials=True)
 
 
-EXAMPLES = {
-    "resources": """CORS(app, resources={r"/api/*": {"origins": ["http://localhost:3000", "https://your-frontend.com"]}})""",
-    "bare": "CORS(app)",
-    "public": """CORS(app, resources={r"/public/*": {"origins": "*", "expose_headers": "X-Total-Count"}})""",
-}
-
-
-def run(code, environ, *arguments):
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        input=code,
-        env={"PATH": "/usr/bin:/bin", **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return done.returncode, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("example", "start", "codes"),
-    [
-        ("resources", "refused", {"loopback"}),
-        ("bare", "starts", set()),
-        ("public", "refused", {"wildcard"}),
-    ],
-)
-def test_under_production_rules_the_error_says_what_to_do(example, start, codes):
-    code = textwrap.dedent(f"""
-        from flask import Flask
-        from flask_cors_env import CORS, CORSConfigError
+def test_proxy_fix_below_the_wrapper_is_warned_of_and_above_it_is_not(caplog):
+    for early in (True, False):
         app = Flask("shop")
-        {EXAMPLES[example]}
-    """)
-    status, text = run(code, {"SERVER_SOFTWARE": "gunicorn/27"}, "-")
-    assert status == (start == "refused")
-    if codes:
-        assert all(f"[{code}]" in text for code in codes)
-        assert text.rstrip().endswith("On your own machine: CORS_ENV=development")
+        if early:
+            app.wsgi_app = ProxyFix(app.wsgi_app)
+        CORS(app, environ=PRODUCTION)
+        app.wsgi_app = ProxyFix(app.wsgi_app)
+        assert ("ProxyFix was installed before init_app" in caplog.text) is early
+        caplog.clear()
+
+
+def test_behind_proxy_fix_a_same_origin_request_is_recognised(capfd):
+    app, _ = make(ORIGINS=APP)
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1)
+    headers = {
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "shop.example",
+        "Origin": "https://shop.example",
+    }
+    app.test_client().post("/items", headers=headers)
+    assert events(capfd.readouterr().err) == []
+
+
+def test_mounted_apps_keep_their_policies_and_the_outer_one_governs_its_own():
+    outer, _ = make(ORIGINS=APP)
+    inner, _ = make(RESOURCES__X__PATH="/items", RESOURCES__X__ORIGINS=EVIL)
+    site = Client(DispatcherMiddleware(outer, {"/inner": inner}))
+    for path, origin in (("/items", APP), ("/inner/items", EVIL)):
+        for asked in (APP, EVIL):
+            response = site.get(path, headers={"Origin": asked})
+            assert response.headers.get("Access-Control-Allow-Origin") == (
+                origin if asked == origin else None
+            )
 
 
 @pytest.mark.parametrize("option", ["origin", "orgins", "max_ages"])

@@ -2,7 +2,10 @@
 
 import pytest
 from apps import APP, EVIL, events, make, preflight, protocol_fields
-from flask import Response, abort, redirect, request, send_file, stream_with_context
+from flask import Flask, Response, abort, redirect, request, send_file, stream_with_context
+from werkzeug.test import EnvironBuilder
+
+from flask_cors_env import CORS, cross_origin
 
 VARY = {"Vary": "Origin"}
 SHARED = {"Access-Control-Allow-Origin": APP, "Vary": "Origin"}
@@ -270,6 +273,72 @@ def test_leading_slashes_count_once_as_the_router_counts_them():
     doubled = {"PATH_INFO": "//api/x"}
     response = app.test_client().get("/", headers={"Origin": APP}, environ_overrides=doubled)
     assert protocol_fields(response) == SHARED
+
+
+def started_again(_environ, start):
+    start("200 OK", [("Content-Type", "text/plain")])
+    start(
+        "500 Internal Server Error", [("Access-Control-Allow-Origin", "*")], (ValueError, ValueError(), None)
+    )
+    return [b"late"]
+
+
+def test_a_response_that_is_started_again_is_shared_again_and_logged_once(capfd):
+    app, _ = make(ORIGINS=APP, before=lambda app: setattr(app, "wsgi_app", started_again))
+    started = []
+    environ = EnvironBuilder("/", headers={"Origin": APP}).get_environ()
+    assert app.wsgi_app(environ, lambda *head: started.append(head)) == [b"late"]
+    assert [status for status, _, _ in started] == ["200 OK", "500 Internal Server Error"]
+    assert all(dict(headers).items() >= SHARED.items() for _, headers, _ in started)
+    assert len(events(capfd.readouterr().err)) == 1
+
+
+def test_an_application_that_starts_late_and_fails_before_is_logged(capfd):
+    closed = []
+
+    class Late:
+        def __iter__(self):
+            raise ValueError("before it started")
+
+        def close(self):
+            closed.append(True)
+
+    app, _ = make(ORIGINS=APP, before=lambda app: setattr(app, "wsgi_app", lambda *_: Late()))
+    with pytest.raises(ValueError, match="before it started"):
+        app.test_client().get("/", headers={"Origin": APP})
+    assert [e["cors.notes"] for e in events(capfd.readouterr().err)] == ["debugger_response"]
+    assert closed == [True]
+
+
+def test_a_stream_that_is_closed_early_is_closed_for_the_app_too():
+    closed = []
+    app, _ = make(ORIGINS=APP)
+
+    @app.get("/stream")
+    def stream():
+        response = Response(iter(["a", "b"]))
+        response.call_on_close(lambda: closed.append(True))
+        return response
+
+    response = app.test_client().get("/stream", headers={"Origin": APP}, buffered=False)
+    response.close()
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("matching", ["host", "subdomain"])
+def test_views_are_found_where_the_url_map_matches_hosts(matching):
+    if matching == "host":
+        app, where = Flask("shop", host_matching=True, static_host="x.test"), {"host": "api.example.test"}
+    else:
+        app, where = Flask("shop", subdomain_matching=True), {"subdomain": "api"}
+        app.config["SERVER_NAME"] = "example.test"
+    CORS(app, environ={"CORS_ENV": "production"})
+    app.add_url_rule("/items", endpoint="items", view_func=cross_origin(APP)(lambda: ""), **where)
+    client = app.test_client()
+    for base, shared in (("http://api.example.test", APP), ("http://other.example.test", None)):
+        response = client.get("/items", headers={"Origin": APP}, base_url=base)
+        assert response.headers.get("Access-Control-Allow-Origin") == shared
+        assert (preflight(client).status_code == 204) is False
 
 
 def test_a_failure_of_our_own_shares_nothing_and_the_app_still_answers(monkeypatch, capfd):
