@@ -229,6 +229,11 @@ class _Draft:
             return top
         return own
 
+    def _spelled(self, resource: str, name: str) -> str:
+        """The setting as whoever reads a problem would write it: as it was, else as its variable."""
+        stack = self._merged.stacks.get(self._path_of(resource, name))
+        return stack[0].variable if stack else self._prefix(resource) + name
+
     def _is_set(self, resource: str, name: str) -> bool:
         return self._path_of(resource, name) in self._merged.stacks
 
@@ -334,7 +339,7 @@ class _Draft:
     def _judged(self, resource: Resource) -> Iterator[Problem]:
         public = bool(self._value(resource.name, "PUBLIC"))
         for contradiction in contradictions(resource):
-            credentials = full_name(self._path_of(resource.name, "ALLOW_CREDENTIALS"))
+            credentials = self._spelled(resource.name, "ALLOW_CREDENTIALS")
             remedy = contradiction.remedy.format(credentials=credentials)
             fault = Fault(contradiction.code, contradiction.message, None, remedy)
             yield self._problem(resource.name, contradiction.setting, fault)

@@ -7,14 +7,19 @@ rule's errors into warnings; what no environment permits is no rule and has no s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from flask_cors_env.config.errors import Fault
 from flask_cors_env.config.settings import ENVIRONMENTS
 from flask_cors_env.core.origin import OriginKind, OriginPattern
 from flask_cors_env.core.policy import Resource
+
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
 
 _WEB = frozenset({"http", "https"})
 
@@ -106,9 +111,14 @@ def _is_on_public_suffix(pattern: OriginPattern) -> bool:
 
 def _is_public_suffix(host: str) -> bool:
     """Whether anyone can register a name right below *host*; unknown top-level domains are private."""
+    return bool(_public_suffixes().is_public(host))
+
+
+@functools.cache
+def _public_suffixes() -> PublicSuffixList:
     from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 - slow to load, and seldom needed
 
-    return bool(PublicSuffixList(accept_unknown=False).is_public(host))
+    return PublicSuffixList(accept_unknown=False)
 
 
 RULES: tuple[Rule, ...] = (

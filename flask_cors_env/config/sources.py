@@ -86,12 +86,14 @@ class Layer:
         entries: In the order found.
         problems: Names that are no settings, values that cannot be taken apart.
         aliases: Other names that are taken here.
+        of_arguments: Whether a program wrote it, not an operator.
     """
 
     source: str
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     aliases: Mapping[str, str] = field(default_factory=lambda: CANONICAL)
+    of_arguments: bool = False
 
     def setting(self, name: str) -> Setting | None:
         """The setting of that name or alias, upper case, without prefix; None if there is none."""
@@ -223,11 +225,13 @@ def _read_fields(layer: Layer, where: str, name: str, fields: Mapping[Any, Any])
 
 def _read_field(layer: Layer, variable: str, name: str, field_name: str, value: Any) -> None:
     setting = layer.setting(field_name)
-    if setting is None or not setting.for_resource:
-        known = _known_variables(f"CORS_RESOURCES__{name.upper()}__{field_name}")
+    if layer.of_arguments and (setting is None or not setting.for_resource):
+        known = [key.lower() for key in (*BY_NAME, *OPTION_ALIASES) if _is_of_resource(key)]
+        layer.blame(variable, _unknown_option(field_name.lower(), known))
+    elif setting is None or not setting.for_resource:
         wanted = f"CORS_RESOURCES__{name.upper()}__{field_name}"
         if not _SERVICE_LINK.fullmatch(variable.upper()):
-            layer.blame(variable, _unknown(wanted, known), "unknown")
+            layer.blame(variable, _unknown(wanted, _known_variables(wanted)), "unknown")
     else:
         layer.add((RESOURCES, name, setting.name), variable, value)
 
@@ -240,7 +244,7 @@ class _PathKey(str):
 
 def read_arguments(options: Mapping[str, Any], source: str) -> Layer:
     """The options and resources given to ``CORS(...)`` or ``init_app(...)``; None means not set."""
-    layer = Layer(source, aliases=OPTION_ALIASES)
+    layer = Layer(source, aliases=OPTION_ALIASES, of_arguments=True)
     for key, value in options.items():
         setting = layer.setting(key.upper())
         if key == "resources":
@@ -249,9 +253,13 @@ def read_arguments(options: Mapping[str, Any], source: str) -> Layer:
             layer.add((setting.name,), key, value)
         else:
             known = [name.lower() for name in (*BY_NAME, *OPTION_ALIASES) if _is_option(name)]
-            fault = _unknown(key, [*known, "resources"])
-            layer.blame(key, fault._replace(code="option-unknown", message="is not an option."))
+            layer.blame(key, _unknown_option(key, [*known, "resources"]))
     return layer
+
+
+def _unknown_option(name: str, known: Iterable[str]) -> Fault:
+    """Always an error: an option that is not understood must not leave the door open."""
+    return _unknown(name, known)._replace(code="option-unknown", message="is not an option.")
 
 
 def _is_option(name: str) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
+
+from flask_cors_env.core.protocol import SAFELISTED_METHODS, normalize_method
 
 
 class Kind(StrEnum):
@@ -44,3 +47,23 @@ class Request(NamedTuple):
         if self.method == "OPTIONS" and self.requested_method is not None:
             return Kind.PREFLIGHT
         return Kind.ACTUAL
+
+
+def page_requests(origin: str | None, method: str, path: str, headers: Iterable[str] = ()) -> list[Request]:
+    """
+    What a browser sends for a page's request: a preflight ahead of it where it needs one.
+
+    Args:
+        origin: The page's origin; None for a request without one.
+        method: As the page's script names it.
+        path: With one leading slash.
+        headers: Names of the headers that the script sets and that are not safelisted.
+
+    See https://fetch.spec.whatwg.org/#http-fetch, step 4.
+    """
+    method = normalize_method(method)
+    names = sorted({name.lower() for name in headers})
+    actual = Request(origin, method, path)
+    if origin is None or (method in SAFELISTED_METHODS and not names):
+        return [actual]
+    return [Request(origin, "OPTIONS", path, method, ",".join(names) or None), actual]

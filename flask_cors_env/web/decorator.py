@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_cors_env.config.errors import CORSConfigError
+from flask_cors_env.config.errors import CORSConfigError, Fault
 from flask_cors_env.config.sources import merge, read_arguments
+from flask_cors_env.config.values import OriginValue
+from flask_cors_env.core.origin import Origins
+from flask_cors_env.core.policy import Resource, contradictions
 from flask_cors_env.web import adopt
 from flask_cors_env.web.marks import Mark, wrap
 
 _SOURCE = "the arguments of @cross_origin"
+_OFF = "allow_credentials"
 
 
 def cross_origin(origins: Any = None, /, **options: Any) -> Any:
@@ -40,11 +44,26 @@ def cross_origin(origins: Any = None, /, **options: Any) -> Any:
         if "origins" in options:
             raise TypeError("cross_origin() got the origins twice")
         options["origins"] = origins
-    problems = merge([read_arguments(options, _SOURCE)]).problems
-    if problems:
-        raise CORSConfigError(problems)
+    _refuse(options)
 
     def decorate(view: Any) -> Any:
         return wrap(view, Mark(options))
 
     return decorate
+
+
+def _refuse(options: dict[str, Any]) -> None:
+    """Raise for what is wrong with *options* whatever they will inherit."""
+    own = merge([read_arguments(options, _SOURCE)])
+    origins = own.app.get("ORIGINS") or OriginValue()
+    resource = Resource(
+        origins=Origins(origins.patterns),
+        allow_credentials=bool(own.app.get("ALLOW_CREDENTIALS")),
+        expose_headers=own.app.get("EXPOSE_HEADERS") or (),
+    )
+    found = [
+        own.stacks[c.setting,][0].problem(Fault(c.code, c.message, None, c.remedy.format(credentials=_OFF)))
+        for c in contradictions(resource)
+    ]
+    if own.problems or found:
+        raise CORSConfigError([*own.problems, *found])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flask import Blueprint, Flask, current_app
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import EnvironBuilder
 
 from flask_cors_env.audit.emit import AuditLog, write_policy
 from flask_cors_env.audit.sink import open_sink
@@ -22,10 +23,10 @@ from flask_cors_env.config.build import Built, Inputs, build, is_ours
 from flask_cors_env.config.environment import READ
 from flask_cors_env.config.errors import CORSConfigError, Problem, shown
 from flask_cors_env.config.values import AUTO
-from flask_cors_env.core.decision import Decision, decide
+from flask_cors_env.core.decision import Decision, decide_within
 from flask_cors_env.core.path import PathIndex
 from flask_cors_env.core.policy import Policy, path_entries
-from flask_cors_env.core.request import Request
+from flask_cors_env.core.request import page_requests
 from flask_cors_env.web import marks
 from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.middleware import Active, Middleware
@@ -119,11 +120,7 @@ class CORS:
 
     def exempt(self, view: V) -> V:
         """Leave *view* (a function, a MethodView or a method) alone; its responses are the app's."""
-        if isinstance(view, type):
-            setattr(view, marks.ATTRIBUTE, Mark({}, exempt=True))
-        else:
-            marks.put(view, Mark({}, exempt=True))
-        return view
+        return marks.put(view, Mark({}, exempt=True))
 
     def policy(self, app: Flask | None = None) -> Policy:
         """
@@ -151,12 +148,11 @@ class CORS:
             path: With one leading slash.
             headers: Names of the request headers that the script sets and a preflight has to ask for.
             app: The app; None for the current one.
+
+        Returns:
+            The preflight's decision where there is one, else the request's own.
         """
-        names = sorted({name.lower() for name in headers})
-        policy = self.policy(app)
-        if origin is None or (method in {"GET", "HEAD", "POST"} and not names):
-            return decide(policy, Request(origin, method, path))
-        return decide(policy, Request(origin, "OPTIONS", path, method, ",".join(names)))
+        return _state_of(app).decisions(origin, method, path, headers)[0]
 
 
 def _refuse_late(app: Flask) -> None:
@@ -248,8 +244,8 @@ class _State:
         self._blueprints: tuple[BlueprintPolicy, ...] = ()
         self.whole = False
         self._lock = threading.Lock()
-        self._inputs: Inputs | None = None
         self._built: Built | None = None
+        self._selector: Selector | None = None
         self._error: CORSConfigError | None = None
         self._active: Active | None = None
 
@@ -263,7 +259,7 @@ class _State:
     def become(self, other: _State) -> None:
         """Take over what *other* was judged to be."""
         self._terms, self.whole, self._blueprints = other._terms, other.whole, other._blueprints
-        self._inputs, self._built = other._inputs, other._built
+        self._built, self._selector = other._built, other._selector
 
     @property
     def policy(self) -> Policy:
@@ -272,18 +268,35 @@ class _State:
             return self._active.policy
         if self._error is not None:
             raise self._error
+        return self.built.policy
+
+    def judge(self, *, command: bool = False, as_environment: str | None = None) -> None:
+        """Read all sources and judge them; raises CORSConfigError."""
+        inputs = replace(self._read(None), command=command)
+        self._built, self._selector = self._build(inputs, as_environment)
+
+    def for_command(self, as_environment: str | None = None) -> _State:
+        """The same sources, judged anew for a command; raises CORSConfigError."""
+        state = self.widened(None, None)
+        state.judge(command=True, as_environment=as_environment)
+        return state
+
+    @property
+    def built(self) -> Built:
+        """What the sources made."""
         if self._built is None:
             raise RuntimeError("the policy has not been judged yet")
-        return self._built.policy
+        return self._built
 
-    def judge(self) -> None:
-        """Read all sources and judge them; raises CORSConfigError."""
-        self._inputs = self._read(None)
-        self._built, _ = self._build(self._inputs)
-
-    def built(self, as_environment: str | None) -> Built:
-        """What the sources make for a command; raises CORSConfigError."""
-        return self._build(replace(self._read(None), command=True), as_environment)[0]
+    def decisions(self, origin: str | None, method: str, path: str, headers: Iterable[str]) -> list[Decision]:
+        """What is decided about each request that a browser sends for a page's: a preflight if need be."""
+        policy, selector = self.policy, self._selector
+        if selector is None:
+            resource = policy.resource_for(path)
+        else:
+            resource = selector.for_request(EnvironBuilder(path, method=method).get_environ(), path, method)
+        requests = page_requests(origin, method, path, headers)
+        return [decide_within(resource, request, explained=policy.is_development) for request in requests]
 
     def activate(self, environ: WSGIEnvironment) -> Active:
         """What a request is served with; the first one settles it."""
@@ -305,29 +318,21 @@ class _State:
 
     def _begin(self, environ: WSGIEnvironment) -> Active:
         """Build from what holds now: config, routes and views may have changed, and the server is seen."""
-        built, table = self._build(self._read(environ.get("SERVER_SOFTWARE", "")))
-        self._built = built
+        self._built, self._selector = self._build(self._read(environ.get("SERVER_SOFTWARE", "")))
+        built = self._built
         log = self._open_log(built)
         _tell(built, log)
         _warn_of_places(self._app)
-        return Active(built.policy, log, self._selector(built, table))
+        return Active(built.policy, log, self._selector)
 
-    def _build(self, inputs: Inputs, as_environment: str | None = None) -> tuple[Built, Table]:
+    def _build(self, inputs: Inputs, as_environment: str | None = None) -> tuple[Built, Selector | None]:
         """The policy of the paths, and from it that of views and blueprints, which inherit."""
         inputs = replace(inputs, whole=self.whole)
         built = build(inputs, as_environment=as_environment)
         table = Table(marked_views(self._app), self._blueprints, built.bases)
         if table.scopes:
             built = build(replace(inputs, scopes=tuple(table.scopes)), as_environment=as_environment)
-        return built, table
-
-    def _selector(self, built: Built, table: Table) -> Selector | None:
-        """None where the path alone says which resource governs, which is the fast case."""
-        automatic = any(AUTO in resource.methods for resource in built.policy.resources)
-        if not table and not automatic:
-            return None
-        bases = PathIndex(path_entries(built.bases))
-        return Selector(self._app, built.policy, bases.find, table)
+        return built, _selector(self._app, built, table)
 
     def _read(self, server: str | None) -> Inputs:
         environ = os.environ if self._terms.environ is None else self._terms.environ
@@ -370,28 +375,32 @@ class _State:
         )
 
 
-def built_for(app: Flask, as_environment: str | None = None) -> Built:
+def state_for_command(app: Flask | None, as_environment: str | None = None) -> _State:
     """
-    What the sources of *app* make, judged anew; of the environment alone if it has no policy.
+    What the sources of *app* make, judged anew; of the environment alone where there is no app or no policy.
 
     Raises:
         CORSConfigError: With every problem.
     """
-    state = app.extensions.get(KEY)
-    return state.built(as_environment) if isinstance(state, _State) else built_without_app(as_environment)
+    state = None if app is None else app.extensions.get(KEY)
+    if not isinstance(state, _State):
+        state = _State(app or Flask("flask_cors_env"), _Terms()).widened(_Terms(), None)
+    return state.for_command(as_environment)
 
 
-def built_without_app(as_environment: str | None = None) -> Built:
-    """What the process environment alone makes; raises CORSConfigError."""
-    return build(Inputs(environ=os.environ, command=True), as_environment=as_environment)
+def _selector(app: Flask, built: Built, table: Table) -> Selector | None:
+    """None where the path alone says which resource governs, which is the fast case."""
+    automatic = any(AUTO in resource.methods for resource in built.policy.resources)
+    if not table and not automatic:
+        return None
+    bases = PathIndex(path_entries(built.bases))
+    return Selector(app, built.policy, bases.find, table)
 
 
 def _warn_of_places(app: Flask) -> None:
     """Say once of each view whose `cross_origin` stands above its route that it holds all the same."""
-    for view in {(v.endpoint, v.mark) for v in marked_views(app)}:
-        endpoint, mark = view
-        if marks.is_above_route(app.view_functions[endpoint], mark):
-            _LOG.warning("CORS: @cross_origin stands above the route of %s; put it below", endpoint)
+    for endpoint in marks.above_routes(app.view_functions):
+        _LOG.warning("CORS: @cross_origin stands above the route of %s; put it below", endpoint)
 
 
 def _tell(built: Built, log: AuditLog) -> None:

@@ -1,9 +1,9 @@
 """
 Marks on views: ``@cross_origin`` and ``cors.exempt``.
 
-A mark is an attribute of the view, found at the first request through whatever wraps the view with
-``functools.wraps``. The wrapper that `cross_origin` returns calls the view and nothing else; it is there to
-notice a decorator that hides the mark.
+A mark is an attribute of the view, found through what wraps the view with ``functools.wraps``. The wrapper
+that `cross_origin` returns calls the view and nothing else; it is there to notice a decorator that hides the
+mark. The bare function is left unmarked: it may be another route's, or another app's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -31,22 +32,19 @@ class Mark:
     Attributes:
         options: As given to `cross_origin`.
         exempt: Whether the view is left alone.
-        wrapper: What `cross_origin` returned for it; None for a class and for an exemption.
+        wrapper: What `cross_origin` returned for it, while that lives; None for a class and an exemption.
         seen: Whether its first call has been looked at.
     """
 
     def __init__(self, options: Mapping[str, Any], *, exempt: bool = False) -> None:
         self.options = dict(options)
         self.exempt = exempt
-        self.wrapper: Callable[..., Any] | None = None
+        self.wrapper: weakref.ref[Any] | None = None
         self.seen = False
 
 
-def put(view: Any, mark: Mark) -> None:
-    """Mark *view* and what it wraps, so that the mark is found wherever in the chain the app's route is."""
-    for function in _chain(view):
-        if ATTRIBUTE not in vars(function):
-            setattr(function, ATTRIBUTE, mark)
+#: For a function, the marks of what `cross_origin` wrapped around it.
+_AROUND: weakref.WeakKeyDictionary[Any, list[Mark]] = weakref.WeakKeyDictionary()
 
 
 def of_view(view: Any, method: str) -> Mark | None:
@@ -64,9 +62,31 @@ def of_view(view: Any, method: str) -> Mark | None:
     return found
 
 
-def is_above_route(view: Any, mark: Mark) -> bool:
-    """Whether `cross_origin` stands above the route, so that the app calls the view without its wrapper."""
-    return mark.wrapper is not None and not any(f is mark.wrapper for f in _chain(view))
+def above_routes(views: Mapping[str, Any]) -> dict[str, Mark]:
+    """
+    The marks that stand above the route of a view, by the endpoints of *views*.
+
+    The app has registered the function without its wrapper. A function that was wrapped for another route,
+    or whose name still means the bare function, is not meant.
+    """
+    registered = {id(function) for view in views.values() for function in _chain(view)}
+    return {
+        endpoint: mark
+        for endpoint, view in views.items()
+        if _of_function(view) is None
+        for mark in _AROUND.get(view, ())
+        if _is_above(view, mark, registered)
+    }
+
+
+def _is_above(view: Any, mark: Mark, registered: set[int]) -> bool:
+    wrapper = None if mark.wrapper is None else mark.wrapper()
+    if wrapper is None:
+        return "<locals>" in view.__qualname__
+    if id(wrapper) in registered or "<locals>" in view.__qualname__:
+        return id(wrapper) not in registered
+    bound = getattr(view, "__globals__", {}).get(view.__name__)
+    return any(function is wrapper for function in _chain(bound))
 
 
 def _of_function(function: Any) -> Mark | None:
@@ -86,13 +106,19 @@ def _chain(view: Any) -> Iterator[Any]:
 def wrap(view: V, mark: Mark) -> V:
     """*view* with *mark*; a function is wrapped so that a decorator that hides the mark is noticed."""
     if isinstance(view, type):
-        setattr(view, ATTRIBUTE, mark)
-        return view
+        return put(view, mark)
     wrapper: Any = _async_wrapper(view, mark) if inspect.iscoroutinefunction(view) else _wrapper(view, mark)
-    put(wrapper, mark)
-    mark.wrapper = wrapper
-    done: V = wrapper
+    for function in _chain(view):
+        _AROUND.setdefault(function, []).append(mark)
+    mark.wrapper = weakref.ref(wrapper)
+    done: V = put(wrapper, mark)
     return done
+
+
+def put(view: V, mark: Mark) -> V:
+    """*view*, bearing *mark*."""
+    setattr(view, ATTRIBUTE, mark)
+    return view
 
 
 def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
@@ -101,7 +127,6 @@ def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
         _notice(mark, view)
         return view(*args, **kwargs)
 
-    vars(governed).pop(ATTRIBUTE, None)
     return governed
 
 
@@ -111,7 +136,6 @@ def _async_wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
         _notice(mark, view)
         return await view(*args, **kwargs)
 
-    vars(governed).pop(ATTRIBUTE, None)
     return governed
 
 
@@ -121,7 +145,7 @@ def _notice(mark: Mark, view: Callable[..., Any]) -> None:
         return
     mark.seen = True
     registered = current_app.view_functions.get(request.endpoint or "")
-    if of_view(registered, request.method) is not mark:
+    if registered is not None and of_view(registered, request.method) is not mark:
         _LOG.warning(
             "CORS: the policy of @cross_origin on %s does not hold: a decorator above it hides it "
             "(it lacks functools.wraps); put @cross_origin on top of that one",

@@ -87,17 +87,20 @@ class _MarkedView(NamedTuple):
     method: str
     mark: Mark
     rule: str
+    is_above: bool
 
 
 def marked_views(app: Flask) -> list[_MarkedView]:
     """Every view of *app* that bears a mark, once for each method and rule."""
     found = []
+    above = marks.above_routes(app.view_functions)
     for rule in app.url_map.iter_rules():
         view = app.view_functions.get(rule.endpoint)
         for method in sorted(rule.methods or ()):
-            mark = marks.of_view(view, method)
+            mark = marks.of_view(view, method) or above.get(rule.endpoint)
             if mark is not None and not (method == "OPTIONS" and _answers_options(rule)):
-                found.append(_MarkedView(rule.endpoint, method, mark, rule.rule))
+                is_above = above.get(rule.endpoint) is mark
+                found.append(_MarkedView(rule.endpoint, method, mark, rule.rule, is_above))
     return found
 
 
@@ -125,6 +128,7 @@ class Table:
         self.scopes: list[Scope] = []
         self.names: dict[tuple[str, int, str | None], str] = {}
         self.exempt: set[int] = set()
+        self.above: dict[str, Mark] = {}
         for policy in policies:
             self._add_blueprint(policy)
         for view in views:
@@ -143,6 +147,8 @@ class Table:
             self.scopes.append(Scope(f"{name}:{pattern.text}", base, policy.source, own, (pattern,)))
 
     def _add_view(self, view: _MarkedView) -> None:
+        if view.is_above:
+            self.above[view.endpoint] = view.mark
         if view.mark.exempt:
             self.exempt.add(id(view.mark))
             return
@@ -251,7 +257,9 @@ class Selector:
         if endpoint is None:
             return self._for_unrouted(path)
         blueprint = innermost(endpoint, self._table.blueprints)
-        mark = marks.of_view(self._app.view_functions.get(endpoint), method)
+        mark = marks.of_view(self._app.view_functions.get(endpoint), method) or self._table.above.get(
+            endpoint
+        )
         if mark is not None:
             return self._for_mark(mark, endpoint, blueprint, path)
         return self._policy.resource_for(path) if blueprint is None else self._for_blueprint(blueprint)

@@ -106,6 +106,16 @@ def test_above_the_route_it_holds_and_is_warned_of(caplog):
     assert "stands above the route of report" in caplog.text
 
 
+def test_the_bare_function_is_not_marked_and_may_be_another_routes_or_apps():
+    def bare():
+        return ""
+
+    app, _ = governed(origins=APP)
+    app.add_url_rule("/public", endpoint="public", view_func=cross_origin(BI)(bare))
+    app.add_url_rule("/private", endpoint="private", view_func=bare)
+    assert [acao(app, path, origin=BI) for path in ("/public", "/private")] == [BI, None]
+
+
 def test_below_the_route_it_is_not_warned_of(caplog):
     app, _ = governed()
     app.add_url_rule("/report", endpoint="report", view_func=login_required(cross_origin(BI)(empty)))
@@ -227,7 +237,15 @@ def test_an_exempt_view_is_left_alone(capfd):
 
 
 @pytest.mark.parametrize(
-    "options", [{"origin": BI}, {"origins": "app.example.com"}, {"max_age": "soon"}, {"methods": ["TRACE"]}]
+    "options",
+    [
+        {"origin": BI},
+        {"origins": "app.example.com"},
+        {"max_age": "soon"},
+        {"methods": ["TRACE"]},
+        {"origins": "*", "supports_credentials": True},
+        {"expose_headers": "*", "allow_credentials": True},
+    ],
 )
 def test_a_bad_option_is_refused_where_the_decorator_stands(options):
     with pytest.raises(CORSConfigError):

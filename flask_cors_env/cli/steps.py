@@ -1,0 +1,99 @@
+"""``flask cors explain``: what is decided about a page's request, and what to change for another outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from flask_cors_env.cli.render import heading, pairs
+from flask_cors_env.core.decision import Decision
+from flask_cors_env.core.reason import Verdict
+from flask_cors_env.core.request import Kind, page_requests
+
+
+class Step(NamedTuple):
+    """One request that a browser sends, and what is decided about it."""
+
+    line: str
+    decision: Decision
+
+
+def of(
+    origin: str, method: str, path: str, headers: Sequence[str], decisions: Sequence[Decision]
+) -> list[Step]:
+    """What was decided about each request; an actual one follows only a preflight that is allowed."""
+    requests = page_requests(origin, method, path, headers)
+    lines = [
+        f"{r.method} {r.path}" + (f" for {r.requested_method}" if r.requested_method else "")
+        for r in requests
+    ]
+    found = [Step(*pair) for pair in zip(lines, decisions, strict=True)]
+    return found[:1] if found[0].decision.verdict is Verdict.DENY else found
+
+
+def as_value(step: Step) -> dict[str, Any]:
+    """The step as plain values, named as in the audit log."""
+    decision = step.decision
+    value: dict[str, Any] = {
+        "request": step.line,
+        "cors.request.kind": decision.kind.value,
+        "cors.decision": decision.verdict.value,
+        "cors.reasons": [reason.value for reason in decision.reasons],
+        "cors.notes": [note.value for note in decision.notes],
+        "cors.resource": None if decision.resource is None else decision.resource.name,
+        "cors.rule": decision.rule,
+        "cors.offending": list(decision.offending),
+        "cors.near.rule": None if decision.near is None else decision.near.rule,
+        "cors.near.difference": None if decision.near is None else decision.near.difference.value,
+        "cors.remedy.env": decision.remedy_variable,
+        "cors.remedy.hint": decision.remedy_hint,
+        "fields": [list(field) for field in decision.fields],
+        "vary": list(decision.vary),
+        "http.response.status_code": None if decision.status is None else int(decision.status),
+    }
+    return value
+
+
+def as_text(steps: Sequence[Step]) -> str:
+    """The steps as a person reads them."""
+    return "\n\n".join("\n".join(_lines(step)) for step in steps)
+
+
+def _lines(step: Step) -> Iterator[str]:
+    decision = step.decision
+    yield heading(decision.verdict.value, f"{step.line}  ({', '.join(decision.reasons)})")
+    for reason in decision.reasons:
+        yield f"  {reason.meaning}"
+    for note in decision.notes:
+        yield f"  {note.meaning}"
+    near = decision.near
+    yield from pairs(
+        [
+            ("resource", "none" if decision.resource is None else decision.resource.name),
+            ("entry", decision.rule or ""),
+            ("refused", ", ".join(decision.offending)),
+            ("nearest", "" if near is None else f"{near.rule} (differs: {near.difference})"),
+            ("answer", _answer(decision)),
+            *((name, value) for name, value in decision.fields),
+            ("Vary", ", ".join(decision.vary)),
+            ("remedy", decision.remedy_hint if decision.verdict is Verdict.DENY else ""),
+        ]
+    )
+
+
+def _answer(decision: Decision) -> str:
+    if decision.status is not None:
+        return f"{int(decision.status)}, at once"
+    if decision.kind is Kind.PREFLIGHT:
+        return "the app's"
+    shared = decision.verdict is Verdict.ALLOW
+    return "the app's, which the page may read" if shared else "the app's, which the browser withholds"
+
+
+def echo(steps: Sequence[Step], *, as_plain_json: bool) -> None:
+    """Print the steps."""
+    from flask_cors_env.cli.render import as_json  # noqa: PLC0415 - only where it is asked for
+
+    click.echo(as_json([as_value(step) for step in steps]) if as_plain_json else as_text(steps))
