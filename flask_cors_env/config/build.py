@@ -9,33 +9,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from fnmatch import fnmatch
+from typing import Any, NamedTuple
 
 from flask_cors_env.config import values
 from flask_cors_env.config.environment import DEVELOPMENT, Environment, Signs, detect
 from flask_cors_env.config.errors import CORSConfigError, Fault, FaultyValueError, Problem
+from flask_cors_env.config.files import read_env_file, read_policy_file
 from flask_cors_env.config.rules import RULE, Level, broken
 from flask_cors_env.config.settings import BY_NAME, LOOPBACK_ORIGINS, SETTINGS
+from flask_cors_env.config.shown import spelled, written
 from flask_cors_env.config.sources import (
     APP_CONFIG,
+    NOTE,
     PREFIX,
     PROCESS,
     RESOURCES,
+    Kind,
     Layer,
     Merged,
     Path,
+    aliases_used,
+    attributed,
     full_name,
     merge,
     read_arguments,
     read_variables,
+    shadowed,
 )
 from flask_cors_env.core.origin import ANY, Origins
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
 from flask_cors_env.core.policy import DEFAULT, HeaderNames, Policy, Resource, contradictions, path_entries
 
 _EVERYWHERE = (parse_path("/*"),)
-#: Options of a view that say who may do what, so that a public resource's answer no longer holds.
-_CLOSES_PUBLIC = frozenset({"ORIGINS", "METHODS", "ALLOW_CREDENTIALS"})
+#: What PUBLIC decides; a view that names one of these under a public resource is not public any more.
+_PUBLIC_SAYS = frozenset({"ORIGINS", "METHODS", "ALLOW_CREDENTIALS"})
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,9 @@ class Inputs:
         testing: ``app.testing``.
         command: Whether a command asks, not a server.
         server: The first request's ``SERVER_SOFTWARE``, or None.
+        env_file: The ``env_file=`` argument, or None.
+        config_file: The ``config_file=`` argument, or None.
+        env_lines: What flask's own loading put into the process environment: name to value and place.
         scopes: Views and blueprints with policies of their own; a base stands before what inherits from it.
         whole: Whether paths are governed, and not only the scopes.
     """
@@ -84,8 +95,30 @@ class Inputs:
     testing: bool = False
     command: bool = False
     server: str | None = None
+    env_file: str | None = None
+    config_file: str | None = None
+    env_lines: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
+
+
+class Leaf(NamedTuple):
+    """
+    One value of the policy.
+
+    Attributes:
+        resource: The resource's name; empty for the app's own settings.
+        setting: Without prefix.
+        value: As an operator would write it.
+        source: The variable and its place, or whose default it is.
+        hides: What weaker sources say, strongest first.
+    """
+
+    resource: str
+    setting: str
+    value: str
+    source: str
+    hides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,14 +131,18 @@ class Built:
         bases: The resources that paths fall under, governed or only inherited from.
         environment: Whose rules judged it.
         warnings: What was borne with.
+        notes: What else an operator may want to know.
         app: The values of the app's own settings, by name, defaults included.
+        leaves: Every value, with where it comes from and what it hides.
     """
 
     policy: Policy
     bases: tuple[Resource, ...]
     environment: Environment
     warnings: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
     app: Mapping[str, Any]
+    leaves: tuple[Leaf, ...] = ()
 
 
 def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
@@ -119,53 +156,95 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     Raises:
         CORSConfigError: With every problem, in one round.
     """
-    merged = merge(_layers(inputs))
-    problems = list(merged.problems)
-    environment = _detected(inputs, merged, problems)
-    if as_environment is not None:
-        environment = Environment(as_environment, "it was asked for")
-    draft = _Draft(merged, environment.name, inputs.scopes)
-    problems += draft.problems()
-    warnings = [problem for problem in problems if draft.level(problem) is not Level.ERROR]
-    errors = [problem for problem in problems if draft.level(problem) is Level.ERROR]
+    sources = _Sources(inputs, as_environment)
+    merged = merge(sources.layers)
+    draft = _Draft(merged, sources.environment.name, inputs.scopes)
+    problems = [*sources.problems, *merged.problems, *aliases_used(sources.layers), *draft.problems()]
+    judged = [(draft.level(problem), problem) for problem in _unique(problems) if not draft.ignores(problem)]
+    environment = sources.environment
+    errors = [problem for level, problem in judged if level is Level.ERROR]
     if errors:
-        raise CORSConfigError(_unique(errors), str(environment), fallback=environment.fallback)
+        raise CORSConfigError(errors, str(environment), fallback=environment.fallback)
     governed = draft.resources if inputs.whole else draft.resources[len(draft.bases) :]
-    policy = Policy(governed, environment=environment.name)
-    app = {s.name: draft.app_value(s.name) for s in SETTINGS if s.for_app}
-    noted = [problem for problem in warnings if draft.level(problem) is Level.WARN]
-    return Built(policy, tuple(draft.bases), environment, tuple(_unique(noted)), app)
-
-
-def _layers(inputs: Inputs) -> list[Layer]:
-    return [
-        read_variables(inputs.config, APP_CONFIG),
-        read_variables(inputs.environ, PROCESS),
-        *(read_arguments(options, source) for source, options in inputs.arguments),
-    ]
-
-
-def _detected(inputs: Inputs, merged: Merged, problems: list[Problem]) -> Environment:
-    stack = merged.stacks.get(("ENV",), [])
-    found = (str(stack[0].value), stack[0].source) if stack else None
-    signs = Signs(
-        argument=inputs.environment,
-        cors_env=found,
-        environ=inputs.environ,
-        debug=inputs.debug,
-        testing=inputs.testing,
-        command=inputs.command,
-        server=inputs.server,
+    return Built(
+        policy=Policy(governed, environment=environment.name),
+        bases=tuple(draft.bases),
+        environment=environment,
+        warnings=tuple(problem for level, problem in judged if level is Level.WARN),
+        notes=tuple(problem for level, problem in judged if level is Level.INFO),
+        app={s.name: draft.app_value(s.name) for s in SETTINGS if s.for_app},
+        leaves=tuple(draft.leaves()),
     )
-    try:
-        return detect(signs)
-    except FaultyValueError as error:
-        variable = "environment" if inputs.environment is not None else stack[0].variable
-        source = "the arguments" if inputs.environment is not None else stack[0].source
-        problems += [
-            Problem(f.code, "CORS_ENV", variable, source, f.message, f.value, f.remedy) for f in error.faults
-        ]
-        return Environment("production", "the environment's name is unknown")
+
+
+class _Sources:
+    """
+    All layers, weakest first; stronger ones name the files, and the environment picks the overlay.
+
+    Attributes:
+        layers: As they were read.
+        environment: Whose rules hold.
+        problems: Of the environment's name, and of files that cannot be read.
+    """
+
+    def __init__(self, inputs: Inputs, as_environment: str | None) -> None:
+        self.problems: list[Problem] = []
+        config = read_variables(inputs.config, APP_CONFIG, Kind.CONFIG)
+        process = attributed(read_variables(inputs.environ, PROCESS), inputs.env_lines)
+        arguments = [read_arguments(options, source) for source, options in inputs.arguments]
+        env_file = self._env_file(inputs, [config, process])
+        named = [config, *env_file, process]
+        self.environment = self._environment(inputs, named, as_environment)
+        policy_file = self._policy_file(inputs, named)
+        self.layers = [config, *policy_file, *env_file, process, *arguments]
+
+    def _env_file(self, inputs: Inputs, layers: Sequence[Layer]) -> list[Layer]:
+        named = self._file(inputs.env_file, "env_file", "ENV_FILE", layers)
+        return [] if named is None else [read_env_file(*named)]
+
+    def _policy_file(self, inputs: Inputs, layers: Sequence[Layer]) -> list[Layer]:
+        named = self._file(inputs.config_file, "config_file", "CONFIG_FILE", layers)
+        if named is None:
+            return []
+        path, variable, source = named
+        return read_policy_file(path, self.environment.name, variable, source)
+
+    def _file(
+        self, argument: str | None, option: str, setting: str, layers: Sequence[Layer]
+    ) -> tuple[str, str, str] | None:
+        """The path, and what named it where; None if nothing did."""
+        if argument is not None:
+            return argument, option, "the arguments"
+        for layer in reversed(layers):
+            for entry in layer.entries:
+                if entry.path == (setting,) and not values.is_blank(entry.value):
+                    return values.unquote(str(entry.value)), entry.variable, entry.source
+        return None
+
+    def _environment(self, inputs: Inputs, layers: Sequence[Layer], asked: str | None) -> Environment:
+        entries = [e for layer in reversed(layers) for e in layer.entries if e.path == ("ENV",)]
+        named = next((e for e in entries if not values.is_blank(e.value)), None)
+        signs = Signs(
+            argument=inputs.environment if asked is None else asked,
+            cors_env=None if named is None else (str(named.value), named.source),
+            environ=inputs.environ,
+            debug=inputs.debug,
+            testing=inputs.testing,
+            command=inputs.command,
+            server=inputs.server,
+        )
+        try:
+            found = detect(signs)
+        except FaultyValueError as error:
+            variable, source = "environment", "the arguments"
+            if signs.argument is None and named is not None:
+                variable, source = named.variable, named.source
+            self.problems += [
+                Problem(f.code, "CORS_ENV", variable, source, f.message, f.value, f.remedy)
+                for f in error.faults
+            ]
+            return Environment("production", "the environment's name is unknown")
+        return found if asked is None else replace(found, because="it was asked for")
 
 
 def _unique(problems: Iterable[Problem]) -> list[Problem]:
@@ -196,13 +275,43 @@ class _Draft:
         if problem.rule is None:
             return Level.ERROR
         resource, _, rule_id = problem.rule.rpartition("|")
+        if rule_id == NOTE:
+            return Level.INFO
+        if rule_id == "unknown":
+            return Level.ERROR if self.app_value("STRICT") else Level.WARN
         credentials = any(r.allow_credentials for r in self.resources if r.name == resource)
         level = RULE[rule_id].level(self._environment, credentials=credentials)
         return Level.WARN if level is Level.ERROR and rule_id in self._unsafe.get(resource, ()) else level
 
+    def ignores(self, problem: Problem) -> bool:
+        """Whether *problem* is of a name that CORS_IGNORE passes over."""
+        globs = self.app_value("IGNORE") or ()
+        return problem.rule == "unknown" and any(fnmatch(problem.setting, glob.upper()) for glob in globs)
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Every value, with where it comes from and what it hides."""
+        for setting in SETTINGS:
+            if not setting.for_resource:
+                yield self._leaf("", setting.name, (setting.name,), self.app_value(setting.name))
+        for resource in self.resources:
+            for setting in SETTINGS:
+                if setting.for_resource and (setting.for_app or resource.name in self._merged.resources):
+                    value = written(resource, setting.name, self._value(resource.name, setting.name))
+                    yield self._leaf(
+                        resource.name, setting.name, self._path_of(resource.name, setting.name), value
+                    )
+
+    def _leaf(self, resource: str, name: str, path: Path, value: Any) -> Leaf:
+        if name in _PUBLIC_SAYS and self._merged.resources.get(resource, {}).get("PUBLIC"):
+            path = (RESOURCES, resource, "PUBLIC")
+        stack = self._merged.stacks.get(path, [])
+        texts = [f"{entry.variable} in {entry.source}" for entry in stack]
+        source = texts[0] if texts else f"default of {self._environment}"
+        return Leaf(resource, name, spelled(value), source, tuple(texts[1:]))
+
     def problems(self) -> list[Problem]:
         """All that is wrong, of whatever level."""
-        found = list(self._problems)
+        found = [*self._problems, *shadowed(self._merged.stacks), *self._unused()]
         for resource in self.resources:
             found += self._judged(resource)
         found += self._overlapping()
@@ -278,7 +387,7 @@ class _Draft:
         own = merge([read_arguments(scope.options, scope.source)])
         self._problems += own.problems
         base = "" if scope.base in {None, DEFAULT} else str(scope.base)
-        dropped = {"PATH", "PUBLIC"} if own.app.keys() & _CLOSES_PUBLIC else {"PATH"}
+        dropped = {"PATH", "PUBLIC"} if own.app.keys() & _PUBLIC_SAYS else {"PATH"}
         inherited = {n: v for n, v in self._merged.resources.get(base, {}).items() if n not in dropped}
         self._merged.resources[scope.name] = {**inherited, **own.app}
         self._prefixes[scope.name] = self._prefix(base)
@@ -322,7 +431,7 @@ class _Draft:
 
     def _check_public(self, name: str) -> None:
         own = self._merged.resources[name]
-        for setting in ("ORIGINS", "METHODS", "ALLOW_CREDENTIALS"):
+        for setting in sorted(_PUBLIC_SAYS):
             if own.get(setting) not in (None, False):
                 message = "stands beside PUBLIC, which means every origin, GET and HEAD, and no credentials."
                 fault = Fault("public-with-rules", message, None, "Remove one of the two")
@@ -347,6 +456,14 @@ class _Draft:
             is_default = rule.setting is not None and not self._is_set(resource.name, rule.setting)
             if rule.setting is not None and not is_default and not (public and rule.id == "wildcard"):
                 yield self._problem(resource.name, rule.setting, fault, rule.id)
+
+    def _unused(self) -> Iterator[Problem]:
+        """Origins of the app that no resource inherits: they look as if they let somebody in."""
+        stack = self._merged.stacks.get(("ORIGINS",))
+        resources = self._merged.resources
+        if stack and resources and all(r.get("ORIGINS") or r.get("PUBLIC") for r in resources.values()):
+            message = "has no effect: every resource names its own origins."
+            yield stack[0].problem(Fault("unused-top-level", message, None, "Remove it"), "unused-top-level")
 
     def _overlapping(self) -> Iterator[Problem]:
         for overlap in overlaps(path_entries(self.resources)):

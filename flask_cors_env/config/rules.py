@@ -183,6 +183,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule("unknown", "warn error error error"),
     _rule("shadowed", "info info warn warn"),
+    _rule("unused-top-level", "warn warn warn warn"),
 )
 
 RULE = {rule.id: rule for rule in RULES}

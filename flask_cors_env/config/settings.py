@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from flask_cors_env.config import values
+from flask_cors_env.config.errors import Fault, FaultyValueError
 
 ENVIRONMENTS = ("development", "testing", "staging", "production")
 
@@ -48,6 +49,7 @@ class Setting:
         defaults: By environment, in the form an operator would write; empty where there is none.
         aliases: Other names it is known by elsewhere.
         option: Whether it may be given as an argument.
+        in_files: Whether a policy file may set it.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Setting:
     defaults: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     option: bool = True
+    in_files: bool = True
 
     @property
     def key(self) -> str:
@@ -85,6 +88,47 @@ SETTINGS: tuple[Setting, ...] = (
         "Whose rules judge the policy, and which defaults hold. Unset: detected, and production where "
         "nothing says otherwise.",
         "production",
+        option=False,
+        in_files=False,
+    ),
+    Setting(
+        "ENV_FILE",
+        Scope.APP,
+        values.text,
+        "a path",
+        "An env file whose `CORS_*` lines are read; the process environment is stronger. Missing: an error.",
+        ".env",
+        option=False,
+        in_files=False,
+    ),
+    Setting(
+        "CONFIG_FILE",
+        Scope.APP,
+        values.text,
+        "a path",
+        "A policy file: TOML, or JSON where it ends in `.json`. Missing or unreadable: an error.",
+        "/etc/shop/cors.toml",
+        option=False,
+        in_files=False,
+    ),
+    Setting(
+        "STRICT",
+        Scope.APP,
+        values.boolean,
+        "true or false",
+        "Whether a `CORS_*` name that is no setting is an error.",
+        "true",
+        _by_environment("false", "true", "true", "true"),
+        option=False,
+    ),
+    Setting(
+        "IGNORE",
+        Scope.APP,
+        values.words,
+        "names with `*`",
+        "`CORS_*` names of other programs, which are passed over.",
+        "CORS_ANYWHERE_*",
+        _same("none"),
         option=False,
     ),
     Setting(
@@ -202,14 +246,115 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT_SINK",
         Scope.APP,
-        values.text,
-        "`auto`, `stderr`, `stdout` or `file:PATH`",
-        "Where the audit log's lines go.",
+        values.sink,
+        "`auto`, `app`, `stderr`, `stdout` or `file:PATH`",
+        "Where the audit log goes. `auto`: the app's structlog if it is configured, else its logging if that "
+        "has a handler, else lines of our own on standard error. `app`: never lines of our own.",
         "file:/var/log/app/cors.jsonl",
         _same("auto"),
         option=False,
     ),
+    Setting(
+        "AUDIT",
+        Scope.APP,
+        values.boolean,
+        "on or off",
+        "Whether decisions are logged. The policy is, in any case.",
+        "off",
+        _same("on"),
+        option=False,
+    ),
+    Setting(
+        "AUDIT_LEVEL",
+        Scope.APP,
+        values.one_of("decision", "deny", "all"),
+        "`decision`, `deny` or `all`",
+        "Which requests are logged: every allow and deny, denials only, or those too that were not decided, "
+        "such as requests without an origin.",
+        "deny",
+        _same("decision"),
+        option=False,
+    ),
+    Setting(
+        "AUDIT_FORMAT",
+        Scope.APP,
+        values.one_of("auto", "json", "console"),
+        "`auto`, `json` or `console`",
+        "How our own lines are written. `console` is for people, with the remedy. `auto`: console in "
+        "development at a terminal, JSON everywhere else.",
+        "json",
+        _same("auto"),
+        option=False,
+    ),
+    Setting(
+        "AUDIT_CLIENT",
+        Scope.APP,
+        values.one_of("truncate", "full", "off"),
+        "`truncate`, `full` or `off`",
+        "What is logged of a client's address: its network (/24 or /48), the whole address, or nothing.",
+        "off",
+        _same("truncate"),
+        option=False,
+    ),
+    Setting(
+        "AUDIT_PATH",
+        Scope.APP,
+        values.boolean,
+        "on or off",
+        "Whether a request's path and user agent are logged. Paths can name people.",
+        "on",
+        _same("off"),
+        option=False,
+    ),
 )
+
+
+def _everyone(value: Any) -> Fault | None:
+    """What Django's switch says: false is the default here, true is a setting of ours."""
+    try:
+        allowed = values.boolean(value)
+    except FaultyValueError as error:
+        return error.faults[0]
+    return Fault("replaced", "has another name here.", None, "Write: CORS_ORIGINS=*") if allowed else None
+
+
+def _replaced(remedy: str) -> Callable[[Any], Fault | None]:
+    return lambda _: Fault("replaced", "is not taken here.", None, remedy)
+
+
+def _without_effect(why: str) -> Callable[[Any], Fault | None]:
+    return lambda _: Fault("without-effect", f"has no effect: {why}.", None, "Remove it")
+
+
+def _vary(value: Any) -> Fault | None:
+    """flask-cors's switch for Vary: on is what always happens, off would poison caches."""
+    try:
+        wanted = values.boolean(value)
+    except FaultyValueError as error:
+        return error.faults[0]
+    if not wanted:
+        return Fault("vary-required", "is off; without Vary caches mix up the answers.", None, "Remove it")
+    return Fault("without-effect", "has no effect: Vary is always sent where it is due.", None, "Remove it")
+
+
+_DOMAINS = "Write: CORS_ORIGINS=https://*.example.com"
+
+#: Settings of other packages, without prefix, and what is to be said where one is set; None: nothing.
+FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
+    "ALLOW_ALL_ORIGINS": _everyone,
+    "ORIGIN_ALLOW_ALL": _everyone,
+    "ALLOWED_ORIGIN_REGEXES": _replaced(_DOMAINS),
+    "ORIGIN_REGEX_WHITELIST": _replaced(_DOMAINS),
+    "ORIGIN_REGEXES": _replaced(_DOMAINS),
+    "URLS_REGEX": _replaced("Write: CORS_RESOURCES__<NAME>__PATH=/api/*"),
+    "ORIGINS_FILE": _replaced("Write: CORS_CONFIG_FILE, and the origins in that file"),
+    "SEND_WILDCARD": _without_effect("a policy for every origin always sends *"),
+    "ALWAYS_SEND": _without_effect("a response without Origin has fields only where everyone is allowed"),
+    "AUTOMATIC_OPTIONS": _without_effect("preflights are answered ahead of the app"),
+    "INTERCEPT_EXCEPTIONS": _without_effect("errors always have the fields"),
+    "ALLOW_PRIVATE_NETWORK": _without_effect("no browser asks for it any more, and it is never granted"),
+    "VARY_HEADER": _vary,
+}
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 BY_KEY = {setting.key: setting for setting in SETTINGS}

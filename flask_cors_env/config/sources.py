@@ -1,9 +1,9 @@
 """
 Sources: every place a setting can come from, read into one flat list of entries that know their place.
 
-Layers, weakest first: app.config, process environment, ``CORS(...)``, ``init_app(...)``. pydantic-settings
-merges and types them, through one source of our own a layer: its stock sources drop typos, and print values
-that are not ours.
+Layers, weakest first: app.config, policy file, env file, process environment, ``CORS(...)``,
+``init_app(...)``. pydantic-settings merges and types them, through one source of our own a layer: its stock
+sources drop typos, and print values that are not ours.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, create_model
@@ -21,10 +22,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from flask_cors_env.config import values
 from flask_cors_env.config.errors import Fault, FaultyValueError, Problem, shown
-from flask_cors_env.config.settings import BY_NAME, CANONICAL, OPTION_ALIASES, SETTINGS, Setting
+from flask_cors_env.config.settings import BY_NAME, CANONICAL, FOREIGN, OPTION_ALIASES, SETTINGS, Setting
 
 PREFIX = "CORS_"
 RESOURCES = "RESOURCES"
+#: The rule of what is only worth a note.
+NOTE = "note"
 PROCESS = "the process environment"
 APP_CONFIG = "app.config"
 
@@ -36,6 +39,14 @@ _SERVICE_LINK = re.compile(
 Path = tuple[str, ...]
 
 
+class Kind(StrEnum):
+    """Whose hand a layer is: that decides what its names are called, and who hides what from whom."""
+
+    CONFIG = "config"
+    OPERATOR = "operator"
+    ARGUMENTS = "arguments"
+
+
 class Entry(NamedTuple):
     """
     One leaf as it was written.
@@ -45,12 +56,14 @@ class Entry(NamedTuple):
         variable: Its name as spelled.
         source: The place, for messages.
         value: Raw.
+        kind: Whose hand it is.
     """
 
     path: Path
     variable: str
     source: str
     value: Any
+    kind: Kind = Kind.OPERATOR
 
     @property
     def setting(self) -> str:
@@ -85,19 +98,28 @@ class Layer:
         source: The place, for messages.
         entries: In the order found.
         problems: Names that are no settings, values that cannot be taken apart.
-        aliases: Other names that are taken here.
-        of_arguments: Whether a program wrote it, not an operator.
+        kind: Whose hand it is.
     """
 
     source: str
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    aliases: Mapping[str, str] = field(default_factory=lambda: CANONICAL)
-    of_arguments: bool = False
+    kind: Kind = Kind.OPERATOR
 
     def setting(self, name: str) -> Setting | None:
         """The setting of that name or alias, upper case, without prefix; None if there is none."""
-        return BY_NAME.get(self.aliases.get(name, name))
+        aliases = OPTION_ALIASES if self.kind is Kind.ARGUMENTS else CANONICAL
+        return BY_NAME.get(aliases.get(name, name))
+
+    def is_foreign(self, variable: str, name: str, value: Any) -> bool:
+        """Whether *name* is a setting of other packages; what is to be said of it is noted."""
+        foreign = FOREIGN.get(name)
+        if foreign is None:
+            return False
+        fault = foreign(value)
+        if fault is not None:
+            self.blame(variable, fault, NOTE if fault.code == "without-effect" else None)
+        return True
 
     def blame(self, variable: str, fault: Fault, rule: str | None = None) -> None:
         """Note *fault* of *variable*, which is no leaf of the tree."""
@@ -117,44 +139,42 @@ class Layer:
     def add(self, path: Path, variable: str, value: Any) -> None:
         """Note a leaf; None, which means not set, is left out."""
         if value is not None:
-            self.entries.append(Entry(path, variable, self.source, value))
+            self.entries.append(Entry(path, variable, self.source, value, self.kind))
 
 
-def read_variables(mapping: Mapping[str, Any], source: str) -> Layer:
+def read_variables(mapping: Mapping[str, Any], source: str, kind: Kind = Kind.OPERATOR) -> Layer:
     """The ``CORS_*`` names of a process environment or app.config, in any case; no other is looked at."""
-    layer = Layer(source)
+    layer = Layer(source, kind=kind)
     for variable in sorted(
         name for name in mapping if isinstance(name, str) and name.upper().startswith(PREFIX)
     ):
-        _read_variable(layer, variable, mapping[variable])
+        read_variable(layer, variable, mapping[variable])
     return layer
 
 
-def _read_variable(layer: Layer, variable: str, value: Any) -> None:
+def read_variable(layer: Layer, variable: str, value: Any) -> None:
+    """Read one ``CORS_*`` variable into *layer*."""
     first, *rest = variable.upper().removeprefix(PREFIX).split("__")
     setting = layer.setting(first)
     if first == RESOURCES:
         _read_resources(layer, variable, rest, value)
     elif setting is not None and setting.for_app and not rest:
         layer.add((setting.name,), variable, value)
-    elif not _SERVICE_LINK.fullmatch(variable.upper()):
-        layer.blame(variable, _unknown(variable.upper(), _known_variables(variable)), "unknown")
+    elif not (_SERVICE_LINK.fullmatch(variable.upper()) or layer.is_foreign(variable, first, value)):
+        layer.blame(variable, unknown(variable.upper(), _known_variables()), "unknown")
 
 
-def _unknown(name: str, known: Iterable[str]) -> Fault:
+def unknown(name: str, known: Iterable[str], prefix: str = "") -> Fault:
+    """The fault of a name that is no setting, with the one of *known* that was meant, after *prefix*."""
     close = difflib.get_close_matches(name, known, 1, 0.75)
     return Fault(
-        "variable-unknown", "is not a setting.", None, f"Did you mean: {close[0]}?" if close else None
+        "variable-unknown", "is not a setting.", None, f"Did you mean: {prefix}{close[0]}?" if close else None
     )
 
 
-def _known_variables(variable: str) -> list[str]:
-    """All names that *variable* may have been meant to be."""
-    parts = variable.upper().split("__")
+def _known_variables() -> list[str]:
     names = [*(s.name for s in SETTINGS), *CANONICAL]
-    if len(parts) == 3:  # noqa: PLR2004 - CORS_RESOURCES, the resource's name, the setting
-        return [f"CORS_RESOURCES__{parts[1]}__{name}" for name in names if _is_of_resource(name)]
-    return [f"CORS_{name}" for name in names if BY_NAME[CANONICAL.get(name, name)].for_app]
+    return [f"{PREFIX}{name}" for name in names if BY_NAME[CANONICAL.get(name, name)].for_app]
 
 
 def _is_of_resource(name: str) -> bool:
@@ -166,7 +186,7 @@ def _read_resources(layer: Layer, variable: str, rest: Sequence[str], value: Any
     if values.is_blank(value):
         return
     if not rest:
-        _read_tree(layer, variable, _decoded(layer, variable, value))
+        read_resources(layer, variable, _decoded(layer, variable, value))
     elif not _NAME.fullmatch(rest[0]):
         layer.blame(variable, Fault("resource-bad-name", "is no name of a resource.", rest[0], _NAME_RULE))
     elif len(rest) == 1:
@@ -194,8 +214,11 @@ def _decoded(layer: Layer, variable: str, value: Any) -> Any:
     return value
 
 
-def _read_tree(layer: Layer, variable: str, tree: Any) -> None:
+def read_resources(layer: Layer, variable: str, tree: Any) -> None:
     """Resources keyed by name or, as in flask-cors, by path."""
+    if tree is not None and not isinstance(tree, Mapping):
+        layer.blame(variable, Fault("wrong-type", "is no table of resources.", shown(tree), None))
+        return
     for key, fields in (tree or {}).items():
         where = f'{variable}["{shown(getattr(key, "pattern", key))}"]'
         if not isinstance(fields, Mapping):
@@ -225,13 +248,15 @@ def _read_fields(layer: Layer, where: str, name: str, fields: Mapping[Any, Any])
 
 def _read_field(layer: Layer, variable: str, name: str, field_name: str, value: Any) -> None:
     setting = layer.setting(field_name)
-    if layer.of_arguments and (setting is None or not setting.for_resource):
+    if layer.is_foreign(variable, field_name, value):
+        return
+    if layer.kind is Kind.ARGUMENTS and (setting is None or not setting.for_resource):
         known = [key.lower() for key in (*BY_NAME, *OPTION_ALIASES) if _is_of_resource(key)]
         layer.blame(variable, _unknown_option(field_name.lower(), known))
     elif setting is None or not setting.for_resource:
-        wanted = f"CORS_RESOURCES__{name.upper()}__{field_name}"
         if not _SERVICE_LINK.fullmatch(variable.upper()):
-            layer.blame(variable, _unknown(wanted, _known_variables(wanted)), "unknown")
+            known = [key for key in (*BY_NAME, *CANONICAL) if _is_of_resource(key)]
+            layer.blame(variable, unknown(field_name, known, f"CORS_RESOURCES__{name.upper()}__"), "unknown")
     else:
         layer.add((RESOURCES, name, setting.name), variable, value)
 
@@ -244,22 +269,32 @@ class _PathKey(str):
 
 def read_arguments(options: Mapping[str, Any], source: str) -> Layer:
     """The options and resources given to ``CORS(...)`` or ``init_app(...)``; None means not set."""
-    layer = Layer(source, aliases=OPTION_ALIASES, of_arguments=True)
+    layer = Layer(source, kind=Kind.ARGUMENTS)
     for key, value in options.items():
         setting = layer.setting(key.upper())
         if key == "resources":
             _read_resources_argument(layer, value)
         elif setting is not None and setting.for_app and setting.option and key.islower():
             layer.add((setting.name,), key, value)
-        else:
+        elif value is None or not layer.is_foreign(key, key.upper(), value):
             known = [name.lower() for name in (*BY_NAME, *OPTION_ALIASES) if _is_option(name)]
             layer.blame(key, _unknown_option(key, [*known, "resources"]))
     return layer
 
 
+def attributed(layer: Layer, lines: Mapping[str, tuple[str, str]]) -> Layer:
+    """*layer* with the place of each value that another program read from a file into the environment."""
+    return replace(layer, entries=[_attributed(entry, lines) for entry in layer.entries])
+
+
+def _attributed(entry: Entry, lines: Mapping[str, tuple[str, str]]) -> Entry:
+    value, place = lines.get(entry.variable, (None, ""))
+    return entry._replace(source=place) if value is not None and value == entry.value else entry
+
+
 def _unknown_option(name: str, known: Iterable[str]) -> Fault:
     """Always an error: an option that is not understood must not leave the door open."""
-    return _unknown(name, known)._replace(code="option-unknown", message="is not an option.")
+    return unknown(name, known)._replace(code="option-unknown", message="is not an option.")
 
 
 def _is_option(name: str) -> bool:
@@ -270,7 +305,7 @@ def _is_option(name: str) -> bool:
 def _read_resources_argument(layer: Layer, value: Any) -> None:
     """A mapping, or paths alone: those have the options of the app."""
     if isinstance(value, Mapping):
-        _read_tree(layer, "resources", value)
+        read_resources(layer, "resources", value)
     elif isinstance(value, str | re.Pattern):
         _read_by_path(layer, "resources", value, {})
     elif isinstance(value, list | tuple | set | frozenset):
@@ -371,7 +406,12 @@ def _without_blanks(layer: Layer, stacks: Mapping[Path, list[Entry]], problems: 
     for entry in layer.entries:
         if not values.is_blank(entry.value):
             kept.append(entry)
-        elif entry.path in stacks:
+        elif entry.path not in stacks:
+            fault = Fault(
+                "blank", "is blank, which means that it is not set.", None, "Write: none, to mean nothing"
+            )
+            problems.append(entry.problem(fault, NOTE))
+        else:
             below = stacks[entry.path][0]
             fault = Fault(
                 "blank-over-value",
@@ -388,11 +428,32 @@ def _twice(entries: Sequence[Entry]) -> Iterator[Problem]:
     seen: dict[Path, Entry] = {}
     for entry in entries:
         first = seen.setdefault(entry.path, entry)
-        if first.value != entry.value:
+        if first.value != entry.value:  # an alias and its canonical name, or two spellings
             fault = Fault(
                 "set-twice", f"is set beside {first.variable}, to another value.", None, "Keep one of them"
             )
             yield entry.problem(fault)
+
+
+def aliases_used(layers: Iterable[Layer]) -> Iterator[Problem]:
+    """A note for each name that is another package's word for a setting of ours."""
+    for layer in layers:
+        for entry in layer.entries:
+            name = re.split(r"__|\.", entry.variable.upper().removeprefix(PREFIX))[-1]
+            if layer.kind is not Kind.ARGUMENTS and name in CANONICAL:
+                message = f"is another name of {full_name(entry.path)}."
+                yield entry.problem(Fault("alias", message, None, None), NOTE)
+
+
+def shadowed(stacks: Mapping[Path, list[Entry]]) -> Iterator[Problem]:
+    """An operator's value that an argument hides."""
+    for stack in stacks.values():
+        above = stack[0]
+        for entry in stack[1:]:
+            if above.kind is Kind.ARGUMENTS and entry.kind is Kind.OPERATOR and entry.value != above.value:
+                message = f"has no effect: {above.variable} in {above.source} is stronger."
+                remedy = "Remove the argument where operators are to decide"
+                yield entry.problem(Fault("shadowed", message, None, remedy), "shadowed")
 
 
 def _as_tree(entries: Iterable[Entry]) -> dict[str, Any]:

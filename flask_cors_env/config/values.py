@@ -22,6 +22,7 @@ MAX_AGE_LIMIT = 86400
 #: The word of METHODS that stands for the methods that the URL map routes.
 AUTO = "auto"
 
+_SINKS = ("auto", "app", "stderr", "stdout")
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
@@ -326,3 +327,15 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise FaultyValueError(_not_a(value, "string"))
     return unquote(value)
+
+
+def sink(value: Any) -> str:
+    """AUDIT_SINK: one of four words in any case, or ``file:PATH``."""
+    name = text(value)
+    kind, _, path = name.partition(":")
+    if kind.lower() == "file" and path:
+        return f"file:{path}"
+    if name.lower() in _SINKS:
+        return name.lower()
+    remedy = f"Write: {', '.join(_SINKS)}, or file:PATH"
+    raise FaultyValueError(Fault("audit-sink", "is no sink.", shown(name), remedy))

@@ -1,0 +1,185 @@
+"""
+Files: an env file, and a policy file in TOML or JSON, read into layers whose entries know their lines.
+
+Of an env file only names that begin with ``CORS_`` are looked at; what else is in it is nobody's business.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flask_cors_env.config.errors import Fault, Problem, shown
+from flask_cors_env.config.settings import ENVIRONMENTS, SETTINGS
+from flask_cors_env.config.sources import (
+    PREFIX,
+    RESOURCES,
+    Entry,
+    Layer,
+    read_resources,
+    read_variable,
+    unknown,
+)
+
+_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?")
+_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
+_OVERLAYS = "environments"
+
+
+class Line(NamedTuple):
+    """One assignment of an env file: its name, value and line number from 1."""
+
+    name: str
+    value: str | None
+    number: int
+
+
+def read_env_file(path: str, setting: str, source: str) -> Layer:
+    """
+    The ``CORS_*`` lines of an env file.
+
+    Args:
+        path: The file; one that is missing or cannot be read is a problem.
+        setting: What named it, for that problem.
+        source: Where that stands.
+    """
+    layer = Layer(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        layer.problems.append(_unreadable(path, setting, source, error))
+        return layer
+    for line in env_lines(text):
+        where = Layer(f"{path}:{line.number}")
+        if line.value is None:
+            where.blame(
+                line.name, Fault("line-unreadable", "is on a line that cannot be read.", None, _QUOTES)
+            )
+        else:
+            read_variable(where, line.name, line.value)
+        layer.entries += where.entries
+        layer.problems += where.problems
+    return layer
+
+
+_QUOTES = "Put one pair of quotes around the value, or none"
+
+
+def _unreadable(path: str, setting: str, source: str, error: Exception) -> Problem:
+    reason = "does not exist." if isinstance(error, FileNotFoundError) else "cannot be read."
+    code = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
+    return Problem(
+        code, setting, setting, source, reason, shown(path), "Name a file that the server can read"
+    )
+
+
+def env_lines(text: str) -> Iterator[Line]:
+    """The ``CORS_*`` assignments in *text*, as python-dotenv reads them; value None where it cannot."""
+    from dotenv import dotenv_values  # noqa: PLC0415 - needed only where there is such a file
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - as above
+
+    values = dotenv_values(stream=io.StringIO(text))
+    for binding in parse_stream(io.StringIO(text)):
+        written = binding.original.string
+        number = binding.original.line + len(written) - len(written.lstrip("\n"))
+        if binding.error:
+            match = re.match(r"\s*(?:export\s+)?(CORS_\w+)", written, re.IGNORECASE)
+            if match is not None:
+                yield Line(match[1], None, number)
+        elif binding.key is not None and binding.key.upper().startswith(PREFIX) and binding.value is not None:
+            yield Line(binding.key, values.get(binding.key) or "", number)
+
+
+def read_policy_file(path: str, environment: str, setting: str, source: str) -> list[Layer]:
+    """
+    A policy file: the settings in lower case, ``[resources.<name>]`` and ``[environments.<env>]`` overlays.
+
+    Args:
+        path: TOML, or JSON where it ends in ``.json``; one that is missing or cannot be read is a problem.
+        environment: Whose overlay counts; it is stronger than the rest of the file.
+        setting: What named the file, for problems.
+        source: Where that stands.
+
+    Returns:
+        The file's layer and, if it has one for *environment*, the overlay's over it.
+    """
+    layer = Layer(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        tree: Any = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        layer.problems.append(_unreadable_policy(path, setting, source, error))
+        return [layer]
+    if not isinstance(tree, dict):
+        layer.blame(Path(path).name, Fault("wrong-type", "is no table of settings.", None, None))
+        return [layer]
+    lines = {} if path.endswith(".json") else dict(toml_lines(text))
+    overlays = tree.pop(_OVERLAYS, {})
+    _check_overlays(layer, overlays)
+    _read_tree(layer, tree, lines)
+    if not isinstance(overlays, Mapping) or not isinstance(overlays.get(environment), Mapping):
+        return [layer]
+    over = Layer(path)
+    above = (_OVERLAYS, environment)
+    _read_tree(over, overlays[environment], {k[2:]: n for k, n in lines.items() if k[:2] == above})
+    return [layer, over]
+
+
+def _read_tree(layer: Layer, tree: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]) -> None:
+    for key, value in tree.items():
+        setting = layer.setting(key.upper())
+        if key.upper() == RESOURCES:
+            read_resources(layer, key, value)
+        elif setting is not None and setting.for_app and setting.in_files:
+            layer.add((setting.name,), key, value)
+        else:
+            known = [s.key for s in SETTINGS if s.for_app and s.in_files]
+            layer.blame(key, unknown(key, known), "unknown")
+    layer.entries = [_placed(entry, lines) for entry in layer.entries]
+
+
+def _placed(entry: Entry, lines: Mapping[tuple[str, ...], int]) -> Entry:
+    """*entry* with the line it stands on, where that is known."""
+    by_path = {tuple(part.upper() for part in path): number for path, number in lines.items()}
+    number = by_path.get(tuple(part.upper() for part in entry.path))
+    return entry if number is None else entry._replace(source=f"{entry.source}:{number}")
+
+
+def _unreadable_policy(path: str, setting: str, source: str, error: Exception) -> Problem:
+    if isinstance(error, OSError | UnicodeDecodeError):
+        return _unreadable(path, setting, source, error)
+    kind = "JSON" if path.endswith(".json") else "TOML"
+    place = re.search(r"line (\d+)", str(error))
+    where = f"{path}:{place[1]}" if place else path
+    return Problem(
+        "file-malformed", setting, setting, source, f"is no {kind}.", shown(where), "Mend the file"
+    )
+
+
+def _check_overlays(layer: Layer, overlays: Any) -> None:
+    if not isinstance(overlays, Mapping):
+        layer.blame(_OVERLAYS, Fault("wrong-type", "is no table of environments.", shown(overlays), None))
+        return
+    for name in overlays:
+        if name not in ENVIRONMENTS:
+            remedy = f"Write: {', '.join(ENVIRONMENTS)}"
+            layer.blame(
+                f"{_OVERLAYS}.{name}", Fault("unknown-environment", "is no environment.", None, remedy)
+            )
+
+
+def toml_lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Where the keys of a TOML text stand: the path of tables and key, with the line number from 1."""
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        header = _HEADER.fullmatch(line)
+        key = _KEY.match(line)
+        if header is not None:
+            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+        elif key is not None:
+            yield (*table, key[1].strip("\"'")), number

@@ -1,0 +1,35 @@
+"""Values as an operator would write them, for `flask cors show`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from flask_cors_env.core.policy import Resource
+
+
+def written(resource: Resource, setting: str, value: Any) -> Any:
+    """The value of *setting* that holds for *resource*; what is derived stands in the resource itself."""
+    if setting == "ORIGINS":
+        return "a function" if resource.origin_function is not None else [p.text for p in resource.origins]
+    if setting == "PATH":
+        return [path.text for path in resource.paths]
+    if setting in {"METHODS", "ALLOW_CREDENTIALS"}:
+        return getattr(resource, setting.lower())
+    return value
+
+
+def spelled(value: Any) -> str:
+    """*value* as one line of text: lists by comma, ``none`` for an empty one, booleans in lower case."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, re.Pattern):
+        return f"re.compile({value.pattern!r})"
+    if isinstance(value, frozenset | set):
+        return spelled(sorted(value))
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return ", ".join(map(spelled, value)) or "none"
+    return str(value)

@@ -1,0 +1,262 @@
+"""Env files and policy files: every value knows its line, and nothing but ``CORS_*`` is looked at."""
+
+import pytest
+
+from flask_cors_env import CORSConfigError
+from flask_cors_env.config.build import Inputs, build
+
+APP = "https://app.example.com"
+POLICY = f"""\
+origins = ["{APP}"]
+max_age = "2h"
+
+[resources.api]
+path = ["/api/*"]
+allow_credentials = true
+
+[resources."/feed/*"]
+public = true
+
+[environments.staging]
+max_age = 60
+
+[environments.staging.resources.api]
+origins = ["https://app.staging.example.com"]
+"""
+
+
+def written(tmp_path, text, name=".env"):
+    path = tmp_path / name
+    path.write_text(text)
+    return str(path)
+
+
+def problems(**inputs):
+    with pytest.raises(CORSConfigError) as raised:
+        build(Inputs(**{"environ": {}, **inputs}))
+    return raised.value.problems
+
+
+def leaf(built, resource, setting):
+    return next(leaf for leaf in built.leaves if (leaf.resource, leaf.setting) == (resource, setting))
+
+
+def test_a_problem_names_the_line_of_the_env_file(tmp_path):
+    text = f"# origins\nCORS_ENV=production\n\nCORS_ORIGINS={APP}/\nexport CORS_MAX_AGE=soon\n"
+    path = written(tmp_path, text)
+    found = problems(env_file=path)
+    assert {(p.variable, p.source, p.code) for p in found} == {
+        ("CORS_MAX_AGE", f"{path}:5", "not-a-duration"),
+        ("CORS_ORIGINS", f"{path}:4", "origin-has-path"),
+    }
+
+
+def test_nothing_of_an_env_file_but_its_cors_lines_is_ever_shown(tmp_path):
+    secret = "hunter2"
+    text = f"DATABASE_URL=postgres://u:{secret}@h/db\nCORS_ORIGINS=x\nCORS_ORIGNS=y\nPASSWORD={secret}\nX='{secret}\n"
+    path = written(tmp_path, text)
+    with pytest.raises(CORSConfigError) as raised:
+        build(Inputs(environ={"CORS_ENV_FILE": path, "SECRET": secret}))
+    assert secret not in str(raised.value)
+    assert secret not in repr(raised.value.problems)
+
+
+def test_a_line_that_python_dotenv_drops_is_a_problem(tmp_path):
+    path = written(tmp_path, 'CORS_ORIGINS="["https://a.example"]"\n')
+    (found,) = problems(env_file=path)
+    assert (found.code, found.variable, found.source) == ("line-unreadable", "CORS_ORIGINS", f"{path}:1")
+
+
+def test_the_process_environment_is_stronger_than_the_env_file_and_the_hidden_value_is_remembered(tmp_path):
+    path = written(tmp_path, f"CORS_ORIGINS={APP}\nCORS_MAX_AGE=60\n")
+    built = build(Inputs(environ={"CORS_ENV": "production", "CORS_ENV_FILE": path, "CORS_MAX_AGE": "5"}))
+    assert built.policy.resources[0].max_age == 5
+    assert leaf(built, "default", "MAX_AGE").source == "CORS_MAX_AGE in the process environment"
+    assert leaf(built, "default", "MAX_AGE").hides == (f"CORS_MAX_AGE in {path}:2",)
+
+
+def test_the_env_file_may_name_the_environment(tmp_path):
+    path = written(tmp_path, "CORS_ENV=staging\n")
+    assert (
+        str(build(Inputs(environ={}, env_file=path)).environment)
+        == f"staging, because CORS_ENV=staging in {path}:1"
+    )
+
+
+def test_what_flasks_own_loading_set_is_told_by_its_line():
+    inputs = Inputs(
+        environ={"CORS_ENV": "production", "CORS_ORIGINS": "x", "CORS_MAX_AGE": "soon"},
+        env_lines={"CORS_ORIGINS": ("x", ".env:14"), "CORS_MAX_AGE": ("60", ".env:15")},
+    )
+    with pytest.raises(CORSConfigError) as raised:
+        build(inputs)
+    assert {p.variable: p.source for p in raised.value.problems} == {
+        "CORS_ORIGINS": ".env:14",
+        "CORS_MAX_AGE": "the process environment",
+    }
+
+
+@pytest.mark.parametrize("option", ["env_file", "config_file"])
+def test_a_file_that_is_named_and_missing_is_a_problem(option, tmp_path):
+    missing = str(tmp_path / "no.such")
+    (found,) = problems(**{option: missing})
+    assert (found.code, found.value, found.source) == ("file-missing", missing[:80], "the arguments")
+    variable = f"CORS_{option.upper()}"
+    (found,) = problems(environ={variable: missing})
+    assert (found.code, found.variable, found.source) == ("file-missing", variable, "the process environment")
+
+
+def test_a_policy_file_and_the_overlay_of_its_environment(tmp_path):
+    path = written(tmp_path, POLICY, "cors.toml")
+    production = build(Inputs(environ={"CORS_ENV": "production"}, config_file=path))
+    assert [(r.name, r.max_age, r.origins.any) for r in production.policy.resources] == [
+        ("api", 7200, False),
+        ("feed", 7200, True),
+    ]
+    assert leaf(production, "api", "MAX_AGE").source == f"max_age in {path}:2"
+    staging = build(Inputs(environ={"CORS_ENV": "staging"}, config_file=path))
+    assert [p.text for p in staging.policy.resources[0].origins] == ["https://app.staging.example.com"]
+    assert leaf(staging, "api", "ORIGINS").source == f'resources["api"].origins in {path}:15'
+    assert leaf(staging, "api", "MAX_AGE").hides == (f"max_age in {path}:2",)
+
+
+def test_json_says_the_same_as_toml(tmp_path):
+    import json
+    import tomllib
+
+    toml = written(tmp_path, POLICY, "cors.toml")
+    other = written(tmp_path, json.dumps(tomllib.loads(POLICY)), "cors.json")
+    ids = {
+        build(Inputs(environ={"CORS_ENV": "staging"}, config_file=path)).policy.id for path in (toml, other)
+    }
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "code"),
+    [
+        ("cors.toml", "origins = [", "file-malformed"),
+        ("cors.json", "{", "file-malformed"),
+        ("cors.json", "[]", "wrong-type"),
+        ("cors.toml", "orgins = []", "variable-unknown"),
+        ("cors.toml", "config_file = 'x'", "variable-unknown"),
+        ("cors.toml", "environments = 1", "wrong-type"),
+        ("cors.toml", "[environments.prod]", "unknown-environment"),
+        ("cors.toml", "resources = 1", "wrong-type"),
+        ("cors.toml", "[resources.api]\npath = 1", "wrong-type"),
+        ("cors.toml", "[resources.api]\norigins = ['none']\npath = '/x'", "none-among-values"),
+    ],
+)
+def test_a_policy_file_that_cannot_be_used_is_one_problem(name, text, code, tmp_path):
+    found = problems(environ={"CORS_ENV": "production"}, config_file=written(tmp_path, text, name))
+    assert [problem.code for problem in found] == [code]
+
+
+def test_an_argument_that_hides_an_operators_value_is_told():
+    inputs = {
+        "environ": {"CORS_ENV": "production", "CORS_ORIGINS": APP},
+        "arguments": (("CORS()", {"origins": "https://other.example"}),),
+    }
+    (warning,) = build(Inputs(**inputs)).warnings
+    assert (warning.code, warning.variable) == ("shadowed", "CORS_ORIGINS")
+    inputs["environ"]["CORS_ENV"] = "development"
+    (note,) = build(Inputs(**inputs)).notes
+    assert note.message == "has no effect: origins in CORS() is stronger."
+
+
+def test_origins_of_the_app_that_no_resource_inherits_are_warned_of():
+    environ = {
+        "CORS_ENV": "production",
+        "CORS_ORIGINS": APP,
+        "CORS_RESOURCES__API__PATH": "/api/*",
+        "CORS_RESOURCES__API__ORIGINS": APP,
+    }
+    (warning,) = build(Inputs(environ=environ)).warnings
+    assert (warning.code, warning.variable) == ("unused-top-level", "CORS_ORIGINS")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "outcome"),
+    [
+        ("ALLOW_ALL_ORIGINS", "true", "replaced"),
+        ("ORIGIN_ALLOW_ALL", "1", "replaced"),
+        ("ALLOWED_ORIGIN_REGEXES", "x", "replaced"),
+        ("ORIGIN_REGEX_WHITELIST", "x", "replaced"),
+        ("URLS_REGEX", "x", "replaced"),
+        ("ORIGINS_FILE", "x", "replaced"),
+        ("VARY_HEADER", "false", "vary-required"),
+        ("VARY_HEADER", "true", None),
+        ("SEND_WILDCARD", "true", None),
+        ("ALWAYS_SEND", "false", None),
+        ("AUTOMATIC_OPTIONS", "true", None),
+        ("INTERCEPT_EXCEPTIONS", "false", None),
+        ("ALLOW_PRIVATE_NETWORK", "true", None),
+    ],
+)
+def test_another_packages_setting_is_refused_with_its_replacement_or_noted(name, value, outcome):
+    environ = {"CORS_ENV": "production", f"CORS_{name}": value}
+    if outcome is not None:
+        (found,) = problems(environ=environ)
+        assert (found.code, found.variable) == (outcome, f"CORS_{name}")
+    else:
+        assert [note.code for note in build(Inputs(environ=environ)).notes] == ["without-effect"]
+        argument = (("CORS()", {name.lower(): value}),)
+        assert [n.code for n in build(Inputs(environ={}, arguments=argument)).notes] == ["without-effect"]
+
+
+def test_djangos_switch_at_false_says_nothing():
+    built = build(Inputs(environ={"CORS_ENV": "production", "CORS_ALLOW_ALL_ORIGINS": "False"}))
+    assert (built.warnings, built.notes) == ((), ())
+
+
+def test_an_alias_is_noted_and_may_not_contradict_its_canonical_name():
+    environ = {"CORS_ENV": "production", "CORS_ALLOWED_ORIGINS": APP}
+    (note,) = build(Inputs(environ=environ)).notes
+    assert (note.code, note.message) == ("alias", "is another name of CORS_ORIGINS.")
+    (found,) = problems(environ={**environ, "CORS_ORIGINS": "https://other.example"})
+    assert (found.code, found.message) == (
+        "set-twice",
+        "is set beside CORS_ALLOWED_ORIGINS, to another value.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "level"),
+    [
+        ({"CORS_ENV": "production"}, "error"),
+        ({"CORS_ENV": "development"}, "warning"),
+        ({"CORS_ENV": "production", "CORS_STRICT": "no"}, "warning"),
+        ({"CORS_ENV": "development", "CORS_STRICT": "yes"}, "error"),
+        ({"CORS_ENV": "production", "CORS_IGNORE": "CORS_ANYWHERE_*"}, None),
+    ],
+)
+def test_an_unknown_name_is_an_error_a_warning_or_passed_over(settings, level):
+    environ = {**settings, "CORS_ANYWHERE_PORT_NUMBER": "1"}
+    if level == "error":
+        assert [p.code for p in problems(environ=environ)] == ["variable-unknown"]
+    else:
+        codes = [p.code for p in build(Inputs(environ=environ)).warnings]
+        assert codes == (["variable-unknown"] if level == "warning" else [])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CORS_SERVICE_HOST",
+        "CORS_PROXY_SERVICE_PORT",
+        "CORS_PORT",
+        "CORS_X_PORT_80_TCP_ADDR",
+        "CORS_SERVICE_PORT_HTTP",
+    ],
+)
+def test_what_kubernetes_sets_for_a_service_is_passed_over(name):
+    built = build(Inputs(environ={"CORS_ENV": "production", name: "tcp://10.0.0.1:80"}))
+    assert (built.warnings, built.notes) == ((), ())
+
+
+def test_a_blank_value_is_not_set_and_never_reopens_what_a_weaker_source_closed():
+    (note,) = build(Inputs(environ={"CORS_ENV": "production", "CORS_ORIGINS": " "})).notes
+    assert note.code == "blank"
+    config = {"CORS_ORIGINS": APP}
+    (found,) = problems(environ={"CORS_ENV": "production", "CORS_ORIGINS": '""'}, config=config)
+    assert (found.code, found.remedy) == ("blank-over-value", "Write: none, or remove the variable")
