@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask_cors_env._version import __version__
 
 if TYPE_CHECKING:
+    from flask_cors_env.audit.signals import cors_decided, cors_policy_changed
     from flask_cors_env.config.errors import CORSConfigError
     from flask_cors_env.core.decision import Decision, decide
     from flask_cors_env.core.policy import Policy, Resource
@@ -25,6 +26,8 @@ __all__ = [
     "Request",
     "Resource",
     "__version__",
+    "cors_decided",
+    "cors_policy_changed",
     "cross_origin",
     "decide",
 ]
@@ -38,6 +41,8 @@ _HOMES = {
     "Reason": "flask_cors_env.core.reason",
     "Request": "flask_cors_env.core.request",
     "Resource": "flask_cors_env.core.policy",
+    "cors_decided": "flask_cors_env.audit.signals",
+    "cors_policy_changed": "flask_cors_env.audit.signals",
     "cross_origin": "flask_cors_env.web.decorator",
     "decide": "flask_cors_env.core.decision",
 }

@@ -17,7 +17,8 @@ def make(environ=None, *, options=None, before=None, **settings):
     if before is not None:
         before(app)
     variables = {f"CORS_{name}": value for name, value in settings.items()}
-    cors = CORS(environ={"CORS_ENV": "production", **variables, **(environ or {})})
+    fixed = {"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr"}  # the runner's handler is no app's
+    cors = CORS(environ={**fixed, **variables, **(environ or {})})
     cors.init_app(app, **(options or {}))
 
     @app.route("/items", methods=["GET", "PUT", "OPTIONS"])

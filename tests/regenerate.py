@@ -7,7 +7,7 @@ Writes what is made from the catalogues: the README's tables and `.env.example`.
 import re
 from pathlib import Path
 
-from flask_cors_env.audit.event import FIELDS
+from flask_cors_env.audit.event import fields_table, mapping_table
 from flask_cors_env.config import reference
 from flask_cors_env.core.reason import Note, Reason
 
@@ -30,20 +30,12 @@ def notes_table():
     return "\n".join(["| note | meaning |", "|---|---|", *rows]) + "\n"
 
 
-def events_table():
-    rows = [
-        f"| `{event}` | `{f.name}` | {f.type.__name__} | {f.meaning} |"
-        for event, fields in FIELDS.items()
-        for f in fields
-    ]
-    return "\n".join(["| event | field | type | meaning |", "|---|---|---|---|", *rows]) + "\n"
-
-
 TABLES = {
     "settings": reference.settings_table,
     "reasons": reasons_table,
     "notes": notes_table,
-    "events": events_table,
+    "events": fields_table,
+    "mapping": mapping_table,
 }
 
 

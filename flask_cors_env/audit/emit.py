@@ -1,70 +1,33 @@
 """
 Emission: one event, handed once through the processors, one line, one write.
 
-The logger is structlog's, with a wrapper class and processors of ours, outside the global configuration. What
-fails is counted, and told by a record of its own as soon as the log works again; no caller is ever disturbed.
+What fails is counted, and told by a record of its own as soon as the log works again; no caller is ever
+disturbed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import json
 import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
 from structlog.typing import Processor
 
-from flask_cors_env.audit.event import GAP, LIMIT, POLICY_LOADED, SCHEMA, Event
+from flask_cors_env.audit.event import GAP, SCHEMA, Event, Told, clean
+from flask_cors_env.audit.fields import NAMES
+from flask_cors_env.audit.render import LINE_LIMIT, Render, render
+from flask_cors_env.audit.routes import Route, Routes
+from flask_cors_env.audit.signals import cors_audit_lost, tell
 from flask_cors_env.audit.sink import Sink
 
-try:
-    import orjson
-except ImportError:  # no wheels for this interpreter
-    orjson = None  # type: ignore[assignment]
-
-#: A pipe takes this much in one piece: https://pubs.opengroup.org/onlinepubs/9799919799/functions/write.html
-LINE_LIMIT = 4096
-_SHORTENED = 64
-_POLICY_PART = 1600
-
-
-def _encode(event: Mapping[str, Any]) -> bytes:
-    """*event* as one line of JSON; its strings are ASCII already."""
-    if orjson is not None:
-        return orjson.dumps(event, default=str) + b"\n"
-    return json.dumps(event, separators=(",", ":"), default=str).encode() + b"\n"
-
-
-def render(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> bytes:
-    """The last processor of our own line: JSON within the limit of an atomic write to a pipe."""
-    line = _encode(event)
-    return line if len(line) <= LINE_LIMIT else _encode(_shortened(event))
-
-
-def _shortened(event: Mapping[str, Any]) -> Event:
-    """*event* with its long values cut, which it says."""
-    cut = [name for name, value in event.items() if isinstance(value, str) and len(value) > _SHORTENED]
-    short = {name: value[:_SHORTENED] if name in cut else value for name, value in event.items()}
-    return {**short, "cors.audit.truncated": ",".join(cut)[:LIMIT]}
-
-
-class AuditLogger(structlog.BoundLoggerBase):
-    """A bound logger that takes an event as the dict it is, instead of unpacking and repacking keywords."""
-
-    def emit(self, level: str, event: Event) -> None:
-        """Run *event* through the processors and write what the last one returns."""
-        processed: Any = event
-        try:
-            for processor in self._processors:
-                processed = processor(self._logger, level, processed)
-        except structlog.DropEvent:
-            return
-        self._logger.write(processed)
+_OURS = NAMES - {"trace_id", "span_id"}
+_BOUND_LIMIT = 32
 
 
 class _Clock:
@@ -81,97 +44,196 @@ class _Clock:
         return f"{cached[1]}.{micros:06d}Z"
 
 
+class _Writer:
+    """
+    One process's share of a log: its name, its sequence, and what it lost.
+
+    Attributes:
+        pid: The process.
+        uid: Gives the next ``log.record.uid``.
+        lost: How many records were lost and not yet told.
+    """
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.lost = 0
+        self._prefix = secrets.token_hex(6) + "-"
+        self._next: Callable[[], int] = itertools.count(1).__next__
+        self._lost_since = ""
+        self._failure = ""
+        self._lock = threading.Lock()
+
+    def uid(self) -> str:
+        return f"{self._prefix}{self._next()}"
+
+    def lose(self, now: str, failure: str, number: int = 1) -> None:
+        """Count *number* records as lost, the first of them at *now*."""
+        with self._lock:
+            self.lost += number
+            self._lost_since = min(self._lost_since, now) if self._lost_since else now
+            self._failure = failure
+
+    def take_loss(self) -> tuple[int, str, str]:
+        """How many were lost, since when and by what; they are told now."""
+        with self._lock:
+            taken = self.lost, self._lost_since, self._failure
+            self.lost, self._lost_since = 0, ""
+            return taken
+
+
 class AuditLog:
     """
     The log of one app in one process.
 
     Args:
-        sink: Where the lines go.
+        sink: Takes our own lines.
         service: The app's name.
         environment: Whose rules hold.
+        version: The app's version; None where it is not known.
         processors: The app's own structlog processors, run on every event before it is rendered.
+        where: The value of CORS_AUDIT_SINK: whether the app's own pipeline is looked for.
+        render: Makes the line.
+        level: The value of CORS_AUDIT_LEVEL; None where nothing but policies is written.
+        told: What events tell of clients.
+        sender: The app, for signals.
+
+    Attributes:
+        allows: Whether an allow is written.
+        denies: Whether a denial is.
+        skips: Whether a request that is not decided is.
+        told: As given.
+        sender: As given.
     """
 
-    def __init__(
-        self, sink: Sink, *, service: str, environment: str, processors: Iterable[Processor] = ()
+    def __init__(  # noqa: PLR0913 - one argument per setting
+        self,
+        sink: Sink,
+        *,
+        service: str,
+        environment: str,
+        version: str | None = None,
+        processors: Iterable[Processor] = (),
+        where: str = "own",
+        render: Render = render,
+        level: str | None = "decision",
+        told: Told = Told(),  # noqa: B008 - frozen
+        sender: Any = None,
     ) -> None:
-        chain: list[Processor] = [*processors, render]
-        self._logger: Any = structlog.wrap_logger(sink, processors=chain, wrapper_class=AuditLogger).bind()
-        self._service = service
-        self._environment = environment
+        self._routes = Routes(where, sink, tuple(processors), render)
+        self._service: Event = {"service.name": clean(service)}
+        if version:
+            self._service["service.version"] = clean(version)
+        self._service["deployment.environment.name"] = environment
         self._clock = _Clock()
-        self._lock = threading.Lock()
-        self._renew()
+        self._writer = _Writer()
+        self.allows = level in {"decision", "all"}
+        self.denies = level is not None
+        self.skips = level == "all"
+        self.told = told
+        self.sender = sender
 
-    def _renew(self) -> None:
-        """Become a writer of its own: at the start, and in a child after a fork."""
-        self._writer = secrets.token_hex(6)
-        self._sequence: Callable[[], int] = itertools.count(1).__next__
-        self._lost = 0
-        self._lost_since = ""
-        self._failure = ""
-        self._pid = os.getpid()
+    @property
+    def lost(self) -> int:
+        """How many records this process lost and has not told yet."""
+        return self._writer.lost
 
-    def write(self, level: str, name: str, fields: Event) -> str:
-        """Write one event; returns its ``log.record.uid``. Raises nothing: a loss is counted."""
-        if self._pid != os.getpid():
-            self._renew()
-        uid = f"{self._writer}-{self._sequence()}"
-        now = self._clock.now()
+    def route(self) -> Route:
+        """The route that an event would take now."""
+        return self._routes.find()
+
+    def write(
+        self,
+        level: str,
+        name: str,
+        fields: Event,
+        *,
+        trace: tuple[str, str] | None = None,
+        shared: bool = False,
+    ) -> str:
+        """
+        Write one event. Raises nothing: a loss is counted.
+
+        Args:
+            level: ``info``, ``warning`` or ``error``.
+            name: What the record is.
+            fields: Beside the envelope.
+            trace: The ids of the trace and of the span.
+            shared: Whether the context that the app has bound is this request's, and goes into the event.
+
+        Returns:
+            Its ``log.record.uid``; "" where the app's logging has no use for this level.
+        """
+        writer = self._writer
+        if writer.pid != os.getpid():
+            writer = self._writer = _Writer()
+        uid, now = "", self._clock.now()
         try:
-            self._logger.emit(level, {**self._envelope(now, level, name, uid), **fields})
+            route = self._routes.find()
+            if route is not self._routes.own and not route.takes(level):
+                return ""
+            uid = writer.uid()
+            event = self._event(now, level, name, uid, fields)
+            if trace is not None:
+                event["trace_id"], event["span_id"] = trace
+            if shared:
+                _add_bound(event)
+            route.emit(level, event, shared=shared)
         except Exception as error:  # noqa: BLE001 - whatever the log does, the request goes on
-            self._count(now, error)
-        else:
-            if self._lost:
-                self._tell_loss()
+            self._lose(writer, now, error)
+            return uid or writer.uid()
+        if writer.lost:
+            self._tell_loss(writer, route)
         return uid
 
-    def _envelope(self, now: str, level: str, name: str, uid: str) -> Event:
+    def _event(self, now: str, level: str, name: str, uid: str, fields: Event) -> Event:
         return {
             "cors.schema": SCHEMA,
             "timestamp": now,
             "level": level,
             "event": name,
             "log.record.uid": uid,
-            "service.name": self._service,
-            "deployment.environment.name": self._environment,
+            **self._service,
+            **fields,
         }
 
-    def _count(self, now: str, error: Exception) -> None:
-        with self._lock:
-            self._lost += 1
-            self._lost_since = self._lost_since or now
-            self._failure = type(error).__name__
+    def _lose(self, writer: _Writer, now: str, error: Exception) -> None:
+        writer.lose(now, type(error).__name__)
+        self._say_lost()
 
-    def _tell_loss(self) -> None:
+    def _say_lost(self) -> None:
+        if cors_audit_lost.receivers:
+            tell(cors_audit_lost, self.sender, lost=1)
+
+    def _tell_loss(self, writer: _Writer, route: Route) -> None:
         """Write what was lost; a gap record that is lost itself is one more record lost."""
-        with self._lock:
-            lost, since, failure = self._lost, self._lost_since, self._failure
-            self._lost, self._lost_since = 0, ""
+        lost, since, failure = writer.take_loss()
         if not lost:
             return
         fields = {"cors.audit.lost": lost, "cors.audit.lost_since": since, "error.type": failure}
-        now = self._clock.now()
-        uid = f"{self._writer}-{self._sequence()}"
+        event = self._event(self._clock.now(), "error", GAP, writer.uid(), fields)
         try:
-            self._logger.emit("error", {**self._envelope(now, "error", GAP, uid), **fields})
+            route.emit("error", event, shared=False)
         except Exception as error:  # noqa: BLE001 - as above
-            with self._lock:
-                self._lost += lost + 1
-                self._lost_since = since
-                self._failure = type(error).__name__
+            writer.lose(since, type(error).__name__, lost + 1)
+            self._say_lost()
 
 
-def write_policy(log: AuditLog, policy_id: str, canonical: str, rest: Mapping[str, str]) -> None:
-    """Write ``cors.policy.loaded``: the whole policy, in numbered parts where one line would be too long."""
-    parts = [canonical[at : at + _POLICY_PART] for at in range(0, len(canonical), _POLICY_PART)]
-    for number, part in enumerate(parts, 1):
-        fields: Event = {
-            "cors.policy.id": policy_id,
-            "cors.policy": part,
-            "cors.policy.part": number,
-            "cors.policy.parts": len(parts),
-            **{name: value[:LIMIT] for name, value in rest.items() if value},
-        }
-        log.write("info", POLICY_LOADED, fields)
+def _add_bound(event: Event) -> None:
+    """Add what the app bound for this request, such as its ``request_id``; nothing of ours is replaced."""
+    bound = structlog.contextvars.get_contextvars()
+    for name in list(bound)[:_BOUND_LIMIT]:
+        key = clean(name, 64)
+        if key not in _OURS and not key.startswith("cors."):
+            event.setdefault(key, _scalar(bound[name]))
+
+
+def _scalar(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = "?"
+    with contextlib.suppress(Exception):
+        text = clean(str(value))
+    return text
+
+
+__all__ = ["LINE_LIMIT", "AuditLog"]

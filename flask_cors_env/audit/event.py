@@ -1,8 +1,7 @@
 """
-The catalogue of the audit log's fields, and how a decision becomes an event.
+How a decision becomes an event: its values, escaped and bounded. What they mean is said in the catalogue.
 
-Keys are flat, values are scalars, and a field that has nothing to say is left out. Names are OpenTelemetry's
-where it has one, else ``cors.*``. See https://opentelemetry.io/docs/specs/semconv/registry/attributes/.
+See `flask_cors_env.audit.fields`, whose names can be had from here too.
 """
 
 from __future__ import annotations
@@ -10,123 +9,40 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from flask_cors_env.audit.fields import (
+    DECISION,
+    ENVELOPE,
+    FIELDS,
+    GAP,
+    LIMIT,
+    POLICY_CHANGED,
+    POLICY_LOADED,
+    POLICY_REJECTED,
+    SCHEMA,
+    Field,
+    fields_table,
+    json_schema,
+    mapping_table,
+)
 from flask_cors_env.core import protocol
 from flask_cors_env.core.decision import Decision
-from flask_cors_env.core.reason import Note, Reason, Verdict
+from flask_cors_env.core.reason import Note, Verdict
 from flask_cors_env.core.request import Kind, Request
-
-SCHEMA = 1
-
-DECISION = "cors.decision"
-POLICY_LOADED = "cors.policy.loaded"
-GAP = "cors.audit.gap"
-
-#: The longest value that a client controls, in characters after escaping.
-LIMIT = 512
 
 _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"}
 )
 _FETCH_SITES = frozenset({"cross-site", "same-origin", "same-site", "none"})
 _WHOLE_ESCAPES = re.compile(r"(?:[^\\]|\\x..|\\u....|\\U........|\\[^xuU])*")
+#: https://www.w3.org/TR/trace-context/#traceparent-header; only versions after 00 may have more to say.
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
+_TRACEPARENT_LENGTH = 55
+_AGENT_LIMIT = 256
 
 Event = dict[str, Any]
-
-
-class Field(NamedTuple):
-    """
-    One field of the log.
-
-    Attributes:
-        name: Its key.
-        type: ``str``, ``int`` or ``bool``.
-        meaning: One sentence.
-        example: A value that could stand in a log.
-    """
-
-    name: str
-    type: type
-    meaning: str
-    example: str
-
-
-#: On every event, in this order; the first one lets a reader find where a record starts in a damaged line.
-ENVELOPE: tuple[Field, ...] = (
-    Field("cors.schema", int, "The version of this table.", "1"),
-    Field(
-        "timestamp", str, "When it was written: RFC 3339, UTC, microseconds.", "2026-01-02T04:48:05.185000Z"
-    ),
-    Field("level", str, "info; warning for a denial; error for a loss.", "warning"),
-    Field("event", str, "What the record is.", "cors.decision"),
-    Field(
-        "log.record.uid",
-        str,
-        "The writer, new in every process, and its sequence from 1.",
-        "9f3c2a1b0d4e-4711",
-    ),
-    Field("service.name", str, "The app's name, or OTEL_SERVICE_NAME.", "shop"),
-    Field("deployment.environment.name", str, "Whose rules hold.", "production"),
-)
-
-DECISION_FIELDS: tuple[Field, ...] = (
-    Field("cors.decision", str, "allow or deny.", "deny"),
-    Field("cors.reason", str, "The reason that counts.", "origin_not_listed"),
-    Field("cors.reasons", str, "All reasons, comma-separated.", "origin_not_listed,method_not_allowed"),
-    Field("cors.notes", str, "What else is worth knowing, comma-separated.", "response_conflict"),
-    Field("cors.request.kind", str, "preflight or actual.", "preflight"),
-    Field("cors.origin", str, "The request's origin.", "https://app.example.com"),
-    Field("cors.resource", str, "The resource that governs the path.", "api"),
-    Field("cors.rule", str, "The entry that let the origin in.", "https://*.example.com"),
-    Field("cors.offending", str, "The refused method and header names, comma-separated.", "PATCH,x-debug"),
-    Field(
-        "cors.near.rule", str, "The nearest entry to an origin that is not listed.", "https://app.example.com"
-    ),
-    Field("cors.near.difference", str, "In what that entry differs.", "scheme"),
-    Field("cors.remedy.env", str, "The variable that changes the outcome.", "CORS_RESOURCES__API__ORIGINS"),
-    Field("cors.remedy.hint", str, "What to do for another outcome.", "Add the origin to CORS_ORIGINS."),
-    Field("cors.policy.id", str, "The digest of the policy that decided.", "p-046af41e0506"),
-    Field(
-        "http.request.method", str, "The request's method; _OTHER for one that is not registered.", "OPTIONS"
-    ),
-    Field("cors.request.method", str, "The method a preflight asks for.", "PUT"),
-    Field("cors.request.headers", str, "The header names a preflight asks for.", "content-type,x-api-key"),
-    Field("cors.request.credentialed", bool, "Whether a cookie or an Authorization field came.", "true"),
-    Field("cors.request.fetch_site", str, "Sec-Fetch-Site; absent where no browser sent it.", "cross-site"),
-    Field("cors.response.allow_origin", str, "The Access-Control-Allow-Origin that was sent.", "*"),
-    Field("cors.response.credentials", bool, "Whether Access-Control-Allow-Credentials was sent.", "true"),
-    Field("http.route", str, "The rule that routed the request.", "/items/<int:id>"),
-    Field("http.response.status_code", int, "The status that was sent.", "204"),
-    Field("server.address", str, "The request's host, without its port.", "api.example.com"),
-    Field("url.scheme", str, "The request's scheme as the server sees it.", "https"),
-    Field("client.address", str, "The peer's network: /24 or /48.", "203.0.113.0"),
-    Field("cors.audit.truncated", str, "Fields that were cut, comma-separated.", "cors.request.headers"),
-)
-
-POLICY_FIELDS: tuple[Field, ...] = (
-    Field("cors.policy.id", str, "The digest of the policy.", "p-046af41e0506"),
-    Field(
-        "cors.policy", str, "The canonical policy as JSON, or one part of it.", '{"environment":"production"'
-    ),
-    Field("cors.policy.part", int, "Which part this is, from 1.", "1"),
-    Field("cors.policy.parts", int, "How many parts there are.", "1"),
-    Field("cors.policy.because", str, "Why this environment's rules hold.", "CORS_ENV=production"),
-    Field("cors.policy.env", str, "The settings that were set, comma-separated.", "CORS_ORIGINS"),
-    Field("cors.policy.warnings", str, "Codes of what was borne with, comma-separated.", "http"),
-)
-
-GAP_FIELDS: tuple[Field, ...] = (
-    Field("cors.audit.lost", int, "How many records were lost.", "3"),
-    Field("cors.audit.lost_since", str, "When the first of them was lost.", "2026-01-02T04:48:05.185000Z"),
-    Field("error.type", str, "What the log's last failure was.", "OSError"),
-)
-
-FIELDS: dict[str, tuple[Field, ...]] = {
-    DECISION: DECISION_FIELDS,
-    POLICY_LOADED: POLICY_FIELDS,
-    GAP: GAP_FIELDS,
-}
 
 
 class Surroundings(NamedTuple):
@@ -140,6 +56,9 @@ class Surroundings(NamedTuple):
         fetch_site: The ``Sec-Fetch-Site`` field.
         route: The rule that routed the request.
         authorized: Whether an ``Authorization`` field came.
+        agent: The ``User-Agent`` field.
+        trace: The ids of the trace and of the span.
+        active: Whether the app serves this very request right now, so that its context is this request's.
     """
 
     scheme: str | None = None
@@ -148,6 +67,9 @@ class Surroundings(NamedTuple):
     fetch_site: str | None = None
     route: str | None = None
     authorized: bool = False
+    agent: str | None = None
+    trace: tuple[str, str] | None = None
+    active: bool = False
 
 
 def clean(value: str, limit: int = LIMIT) -> str:
@@ -161,26 +83,82 @@ def clean(value: str, limit: int = LIMIT) -> str:
     return "" if match is None else match[0]
 
 
+def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
 @functools.lru_cache(maxsize=1024)
 def network_of(address: str) -> str | None:
     """The /24 or /48 that *address* is in; None where it is no IP address."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
+    found = _ip(address)
+    if found is None:
         return None
-    found = getattr(found, "ipv4_mapped", None) or found
     network = ipaddress.ip_network((found, 24 if found.version == 4 else 48), strict=False)  # noqa: PLR2004
     return str(network.network_address)
 
 
-def decision_fields(
-    request: Request, decision: Decision, around: Surroundings, status: int, policy_id: str
+@functools.lru_cache(maxsize=1024)
+def whole_address(address: str) -> str | None:
+    """*address* as it is; None where it is no IP address."""
+    found = _ip(address)
+    return None if found is None else str(found)
+
+
+def no_address(_address: str) -> None:
+    """Nothing of any address."""
+
+
+class Told(NamedTuple):
+    """
+    What events tell of clients.
+
+    Attributes:
+        client: What is told of an address.
+        path: Whether the path and the user agent are told.
+    """
+
+    client: Callable[[str], str | None] = network_of
+    path: bool = False
+
+
+#: By the words of CORS_AUDIT_CLIENT.
+CLIENTS: dict[str, Callable[[str], str | None]] = {
+    "truncate": network_of,
+    "full": whole_address,
+    "off": no_address,
+}
+_TOLD = Told()
+
+
+def trace_of(traceparent: str) -> tuple[str, str] | None:
+    """The ids of the trace and of the caller's span; None where the field is not what the standard says."""
+    match = _TRACEPARENT.match(traceparent)
+    if match is None or len(traceparent) < _TRACEPARENT_LENGTH:
+        return None
+    rest = traceparent[_TRACEPARENT_LENGTH:]
+    if rest and (traceparent.startswith("00") or not rest.startswith("-")):
+        return None
+    return match[1], match[2]
+
+
+def decision_fields(  # noqa: PLR0913, PLR0917 - what an event is made of
+    request: Request,
+    decision: Decision,
+    around: Surroundings,
+    status: int,
+    policy_id: str,
+    told: Told = _TOLD,
 ) -> Event:
     """The fields of a ``cors.decision`` event, without its envelope, in the catalogue's order."""
     event: Event = {"cors.decision": decision.verdict.value, "cors.reason": decision.reasons[0].value}
     _add_reasons(event, decision)
     event["cors.request.kind"] = decision.kind.value
-    event["cors.origin"] = clean(request.origin or "")
+    if request.origin is not None:
+        event["cors.origin"] = clean(request.origin)
     _add_outcome(event, decision)
     event["cors.policy.id"] = policy_id
     _add_request(event, request, decision.kind, around)
@@ -190,6 +168,14 @@ def decision_fields(
         elif name == protocol.ACAC:
             event["cors.response.credentials"] = True
     _add_response(event, around, status)
+    if told.path:
+        event["url.path"] = clean(request.path)
+    if around.client:
+        address = told.client(around.client)
+        if address is not None:
+            event["client.address"] = address
+    if told.path and around.agent is not None:
+        event["user_agent.original"] = clean(around.agent, _AGENT_LIMIT)
     return event
 
 
@@ -249,10 +235,28 @@ def _add_response(event: Event, around: Surroundings, status: int) -> None:
         event["server.address"] = clean(_without_port(around.host), 255)
     if around.scheme is not None:
         event["url.scheme"] = clean(around.scheme, 16)
-    if around.client:
-        network = network_of(around.client)
-        if network is not None:
-            event["client.address"] = network
 
 
-__all__ = ["DECISION", "FIELDS", "GAP", "POLICY_LOADED", "Reason", "Surroundings", "clean", "decision_fields"]
+__all__ = [
+    "CLIENTS",
+    "DECISION",
+    "ENVELOPE",
+    "FIELDS",
+    "GAP",
+    "LIMIT",
+    "POLICY_CHANGED",
+    "POLICY_LOADED",
+    "POLICY_REJECTED",
+    "SCHEMA",
+    "Event",
+    "Field",
+    "Surroundings",
+    "Told",
+    "clean",
+    "decision_fields",
+    "fields_table",
+    "json_schema",
+    "mapping_table",
+    "network_of",
+    "trace_of",
+]

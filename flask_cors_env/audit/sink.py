@@ -2,20 +2,31 @@
 Sinks: where a line goes, in one write.
 
 A sink raises what the system raises; the log counts it. Standard streams are reached through ``sys``, never
-by number: under a server that closed them the numbers belong to something else.
+by number: under a server that closed them the numbers belong to something else. What may block (a pipe, a
+socket, a terminal) is waited for only so long, and then left alone for a while.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
+import select
+import stat
 import sys
 import time
 from pathlib import Path
 from typing import Protocol
 
 _LOOK_AGAIN = 0.2
+#: Seconds that one line waits for a reader, and that no line waits after that.
+_WAIT = 0.1
+_MUTE = 5.0
+
+_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+#: What a kernel says where it cannot write without waiting: to terminals, and before Linux 6.5 to pipes.
+_CANNOT = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE})
 
 
 class Sink(Protocol):
@@ -29,9 +40,61 @@ class ShortWriteError(OSError):
     """Only part of a line was written."""
 
 
-def _write_all(descriptor: int, line: bytes) -> None:
-    if os.write(descriptor, line) != len(line):
-        raise ShortWriteError("only part of a line was written")
+class StuckReaderError(OSError):
+    """Nobody took the lines for as long as a request may wait."""
+
+
+class Outlet:
+    """Writes to descriptors; after one line that could not be written in time the next ones do not wait."""
+
+    def __init__(self) -> None:
+        self._muted_until = 0.0
+
+    def put(self, descriptor: int, line: bytes, *, may_block: bool) -> None:
+        """Write *line* whole, or raise."""
+        written = self._put_in_time(descriptor, line) if may_block else os.write(descriptor, line)
+        if written != len(line):
+            raise ShortWriteError("only part of a line was written")
+
+    def _put_in_time(self, descriptor: int, line: bytes) -> int:
+        now = time.monotonic()
+        if now < self._muted_until:
+            raise StuckReaderError("the reader is stuck")
+        deadline = now + _WAIT
+        while now < deadline:
+            try:
+                return _write_now(descriptor, line)
+            except BlockingIOError:
+                _wait(descriptor, deadline - now)
+            now = time.monotonic()
+        self._muted_until = now + _MUTE
+        raise StuckReaderError("the reader is stuck")
+
+
+def _write_now(descriptor: int, line: bytes) -> int:
+    """Write without waiting, or raise BlockingIOError; other writers of the same pipe notice nothing."""
+    if _NOWAIT:
+        try:
+            return os.pwritev(descriptor, [line], -1, _NOWAIT)
+        except OSError as error:
+            if error.errno not in _CANNOT:
+                raise
+    if not _wait(descriptor, 0):
+        raise BlockingIOError
+    return os.write(descriptor, line)
+
+
+def _wait(descriptor: int, seconds: float) -> bool:
+    """Wait until *descriptor* takes something; False where it did not."""
+    if not hasattr(select, "poll"):  # no POSIX system
+        return True
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _may_block(descriptor: int) -> bool:
+    return not stat.S_ISREG(os.fstat(descriptor).st_mode)
 
 
 class StreamSink:
@@ -44,6 +107,8 @@ class StreamSink:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._outlet = Outlet()
+        self._known = (-1, False, 0.0)
 
     def write(self, line: bytes) -> None:
         """Write *line*, or raise; a stream without a descriptor, as under a test runner, gets the text."""
@@ -56,71 +121,122 @@ class StreamSink:
             stream.write(line.decode())
             stream.flush()
         else:
-            _write_all(descriptor, line)
+            self._outlet.put(descriptor, line, may_block=self._is_blocking(descriptor))
+
+    def _is_blocking(self, descriptor: int) -> bool:
+        """Whether *descriptor* is no plain file; looked up now and then, since it can be redirected."""
+        known, blocking, due = self._known
+        now = time.monotonic()
+        if known != descriptor or now >= due:
+            blocking = _may_block(descriptor)
+            self._known = (descriptor, blocking, now + _LOOK_AGAIN)
+        return blocking
 
 
 class FileSink:
     """
     A file, appended to; after a rotation by rename the new file is found.
 
-    Args:
-        path: The file; it is made if it is missing.
+    The descriptor keeps its number when another file takes its place: a thread that is about to write to it
+    must never find something else there.
 
-    Raises:
-        OSError: It cannot be opened.
+    Args:
+        path: The file; it is made when the first line is written.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._outlet = Outlet()
         self._descriptor = -1
         self._identity = (0, 0)
+        self._may_block = False
         self._due = 0.0
         self._torn = False
-        self._open()
 
     def write(self, line: bytes) -> None:
         """Write *line*, or raise; after a failure the next line starts on a line of its own."""
-        if time.monotonic() >= self._due:
-            self._look()
+        now = time.monotonic()
+        if now >= self._due:
+            self._look(now)
         try:
-            _write_all(self._descriptor, b"\n" + line if self._torn else line)
+            self._outlet.put(
+                self._descriptor, b"\n" + line if self._torn else line, may_block=self._may_block
+            )
         except OSError:
-            self._torn = True
+            self._torn = not self._may_block
             raise
         self._torn = False
 
-    def _look(self) -> None:
+    def _look(self, now: float) -> None:
         """Open the path anew if it is another file by now."""
-        self._due = time.monotonic() + _LOOK_AGAIN
         try:
             found = Path(self._path).stat()
         except FileNotFoundError:
             self._open()
         else:
-            if (found.st_dev, found.st_ino) != self._identity:
+            if self._descriptor < 0 or (found.st_dev, found.st_ino) != self._identity:
                 self._open()
+        self._due = now + _LOOK_AGAIN
 
     def _open(self) -> None:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        old, self._descriptor = self._descriptor, descriptor
-        found = os.fstat(descriptor)
+        """Open the path; a FIFO nobody reads from is refused, and not waited for."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+        descriptor = os.open(self._path, flags, 0o640)
+        if self._descriptor < 0:
+            self._descriptor = descriptor
+        else:
+            os.dup2(descriptor, self._descriptor, inheritable=False)
+            os.close(descriptor)
+        found = os.fstat(self._descriptor)
         self._identity = (found.st_dev, found.st_ino)
-        if old >= 0:
-            with contextlib.suppress(OSError):
-                os.close(old)
+        self._may_block = not stat.S_ISREG(found.st_mode)
+        self._torn = not self._may_block and _ends_within_a_line(self._path, found.st_size)
+
+
+def _ends_within_a_line(path: str, size: int) -> bool:
+    """Whether a writer was killed in the middle of its last line."""
+    if size == 0:
+        return False
+    with contextlib.suppress(OSError), Path(path).open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+    return True
 
 
 def open_sink(name: str) -> Sink:
     """
-    The sink of that name: ``auto``, ``stderr``, ``stdout`` or ``file:PATH``.
+    The sink that our own lines go to.
 
-    Raises:
-        ValueError: There is none of that name.
-        OSError: The file cannot be opened.
+    Args:
+        name: A value of CORS_AUDIT_SINK: ``stdout``, ``file:PATH``, or another, which means standard error.
     """
-    if name in {"auto", "stderr", "stdout"}:
-        return StreamSink("stderr" if name == "auto" else name)
     kind, _, path = name.partition(":")
-    if kind != "file" or not path:
-        raise ValueError("is no sink")
-    return FileSink(path)
+    if kind == "file":
+        return FileSink(path)
+    return StreamSink("stdout" if name == "stdout" else "stderr")
+
+
+def why_not(name: str) -> str | None:
+    """What is wrong with the sink *name*, as far as can be told without writing to it; None where nothing."""
+    kind, _, path = name.partition(":")
+    if kind != "file":
+        return None
+    file = Path(path)
+    if file.is_dir():
+        return "is a folder."
+    if not file.parent.is_dir():
+        return "is in a folder that does not exist."
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        return "cannot be written."
+    return None
+
+
+def is_terminal(name: str) -> bool:
+    """Whether the sink *name* is a terminal, with a person before it."""
+    if name.startswith("file:"):
+        return False
+    stream = sys.stdout if name == "stdout" else sys.stderr
+    try:
+        return stream is not None and stream.isatty()
+    except (AttributeError, ValueError):
+        return False

@@ -17,8 +17,11 @@ from flask import Blueprint, Flask, current_app
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder
 
-from flask_cors_env.audit.emit import AuditLog, write_policy
-from flask_cors_env.audit.sink import open_sink
+from flask_cors_env._version import __version__
+from flask_cors_env.audit.emit import AuditLog
+from flask_cors_env.audit.loaded import write_policy
+from flask_cors_env.audit.opening import facts, open_log
+from flask_cors_env.audit.sink import why_not
 from flask_cors_env.config.build import Built, Inputs, build, is_ours
 from flask_cors_env.config.environment import READ
 from flask_cors_env.config.errors import CORSConfigError, Problem, shown
@@ -274,6 +277,7 @@ class _State:
         """Read all sources and judge them; raises CORSConfigError."""
         inputs = replace(self._read(None), command=command)
         self._built, self._selector = self._build(inputs, as_environment)
+        _refuse_sink(self._built)
 
     def for_command(self, as_environment: str | None = None) -> _State:
         """The same sources, judged anew for a command; raises CORSConfigError."""
@@ -318,10 +322,11 @@ class _State:
 
     def _begin(self, environ: WSGIEnvironment) -> Active:
         """Build from what holds now: config, routes and views may have changed, and the server is seen."""
-        self._built, self._selector = self._build(self._read(environ.get("SERVER_SOFTWARE", "")))
+        inputs = self._read(environ.get("SERVER_SOFTWARE", ""))
+        self._built, self._selector = self._build(inputs)
         built = self._built
         log = self._open_log(built)
-        _tell(built, log)
+        _tell(built, log, {**_set_by(inputs), "cors.policy.exempt": _exempt(self._app)})
         _warn_of_places(self._app)
         return Active(built.policy, log, self._selector)
 
@@ -351,26 +356,12 @@ class _State:
         )
 
     def _open_log(self, built: Built) -> AuditLog:
-        name = built.app["AUDIT_SINK"]
-        try:
-            sink = open_sink(name)
-        except (OSError, ValueError) as error:
-            message = "cannot be written." if isinstance(error, OSError) else "is no sink."
-            problem = Problem(
-                "audit-sink",
-                "CORS_AUDIT_SINK",
-                "CORS_AUDIT_SINK",
-                "the configuration",
-                message,
-                shown(name),
-                "Write: auto, stderr, stdout, or file:PATH",
-            )
-            raise CORSConfigError([problem], str(built.environment)) from error
-        service = os.environ.get("OTEL_SERVICE_NAME") or self._app.name
-        return AuditLog(
-            sink,
-            service=service,
+        return open_log(
+            self._app,
+            built.app,
+            name=self._app.name,
             environment=built.environment.name,
+            environ=os.environ if self._terms.environ is None else self._terms.environ,
             processors=self._terms.audit_processors,
         )
 
@@ -403,7 +394,31 @@ def _warn_of_places(app: Flask) -> None:
         _LOG.warning("CORS: @cross_origin stands above the route of %s; put it below", endpoint)
 
 
-def _tell(built: Built, log: AuditLog) -> None:
+def _refuse_sink(built: Built) -> None:
+    """Refuse a file that cannot be written before the app starts; one that fails later is a loss."""
+    name = built.app["AUDIT_SINK"]
+    message = why_not(name)
+    if message is not None:
+        setting, source = "CORS_AUDIT_SINK", "the configuration"
+        problem = Problem("audit-sink", setting, setting, source, message, shown(name), None)
+        raise CORSConfigError([problem], str(built.environment))
+
+
+def _set_by(inputs: Inputs) -> dict[str, str]:
+    """The settings that somebody set, and what UNSAFE_ALLOW says among them."""
+    given = {**inputs.config, **inputs.environ}
+    names = {name for name in given if is_ours(name)}
+    for _, options in inputs.arguments:
+        names |= {f"{name}=" for name, value in options.items() if value is not None}
+    unsafe = {str(given[name]) for name in names & given.keys() if name.upper().endswith("UNSAFE_ALLOW")}
+    return {"cors.policy.env": ",".join(sorted(names)), "cors.policy.unsafe_allow": ",".join(sorted(unsafe))}
+
+
+def _exempt(app: Flask) -> str:
+    return ",".join(sorted({view.endpoint for view in marked_views(app) if view.mark.exempt}))
+
+
+def _tell(built: Built, log: AuditLog, values: Mapping[str, str]) -> None:
     """Say once what holds: to the audit log, and its warnings to the app's operators."""
     for warning in built.warnings:
         _LOG.warning("CORS: %s", warning)
@@ -412,5 +427,7 @@ def _tell(built: Built, log: AuditLog) -> None:
     rest = {
         "cors.policy.because": built.environment.because,
         "cors.policy.warnings": ",".join(dict.fromkeys(warning.code for warning in built.warnings)),
+        **values,
     }
-    write_policy(log, built.policy.id, built.policy.canonical_json(), rest)
+    settings = {**facts(built.app, built.environment.name), "otel.scope.version": __version__}
+    write_policy(log, built.policy.id, built.policy.canonical_json(), rest, settings)

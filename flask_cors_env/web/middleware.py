@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import DECISION, Surroundings, decision_fields
+from flask_cors_env.audit.signals import cors_decided, tell
 from flask_cors_env.core.decision import Decision, Status, advice, decide_within
 from flask_cors_env.core.policy import Fields, Policy
 from flask_cors_env.core.reason import Note, Reason, Verdict
@@ -27,6 +28,8 @@ _LINES = {
     Status.NO_CONTENT: "204 No Content",
     Status.FORBIDDEN: "403 Forbidden",
 }
+#: In development it ties a response in the browser's network tab to its line in the log.
+_DECISION_ID = "CORS-Decision-Id"
 _LOG = logging.getLogger("flask_cors_env")
 
 
@@ -63,13 +66,13 @@ class Middleware:
         active = self._activate(environ)
         origin: str | None = environ.get("HTTP_ORIGIN")
         path = path_of(environ)
-        if origin is None:
+        if origin is None and not active.log.skips:
             return self._pass_on(environ, start_response, active, path)
         request = request_of(environ, origin, path)
         decision = _decided(active, request, environ)
         if decision.status is not None:
             return _answer(environ, start_response, active, request, decision)
-        if decision.verdict is Verdict.SKIP:
+        if decision.verdict is Verdict.SKIP and not active.log.skips:
             return self._app(environ, _setting(start_response, decision.fields, decision.vary))
         return self._share(environ, start_response, active, request, decision)
 
@@ -173,7 +176,9 @@ def _answer(
     headers = [*decision.fields, ("Vary", ", ".join(decision.vary))]
     if status != Status.NO_CONTENT:
         headers += [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-    _record(active, request, decision, environ, int(status))
+    uid = _record(active, request, decision, environ, int(status))
+    if uid and active.policy.is_development:
+        headers.append((_DECISION_ID, uid))
     start_response(_LINES[Status(status)], headers)
     return [body] if body and request.method != "HEAD" else []
 
@@ -187,22 +192,30 @@ def _body(policy: Policy, decision: Decision) -> bytes:
 
 def _record(
     active: Active, request: Request, decision: Decision, environ: WSGIEnvironment, status: int
-) -> None:
-    """Write the event; whatever fails while it is made is the log's to count."""
-    if decision.verdict is Verdict.SKIP:
-        return
-    level = "info" if decision.verdict is Verdict.ALLOW else "warning"
+) -> str:
+    """Write the event and tell who listens; returns its uid, or "" where nothing is written."""
+    log, verdict = active.log, decision.verdict
+    if verdict is Verdict.SKIP and not log.skips:
+        return ""
+    due = log.allows if verdict is Verdict.ALLOW else log.denies
+    if not due and not cors_decided.receivers:
+        return ""
     try:
         around = surroundings_of(environ)
     except Exception:  # noqa: BLE001 - an event without its surroundings is better than none
         around = Surroundings()
-    active.log.write(level, DECISION, decision_fields(request, decision, around, status, active.policy.id))
+    fields = decision_fields(request, decision, around, status, active.policy.id, log.told)
+    level = "warning" if verdict is Verdict.DENY else "info"
+    uid = log.write(level, DECISION, fields, trace=around.trace, shared=around.active) if due else ""
+    if cors_decided.receivers:
+        tell(cors_decided, log.sender, request=request, decision=decision, event=fields, uid=uid)
+    return uid
 
 
 class _Response:
     """The response to one decided request: fields when it starts, and one event, *recorded* once."""
 
-    __slots__ = ("_active", "_decision", "_environ", "_request", "_start_response", "recorded")
+    __slots__ = ("_active", "_decision", "_environ", "_request", "_start_response", "_uid", "recorded")
 
     def __init__(
         self,
@@ -217,6 +230,7 @@ class _Response:
         self._active = active
         self._request = request
         self._decision = decision
+        self._uid = ""
         self.recorded = False
 
     def start(
@@ -230,7 +244,9 @@ class _Response:
                 decision = decision._replace(notes=(*decision.notes, Note.RESPONSE_CONFLICT))
         elif has_own_fields(headers):
             decision = decision._replace(verdict=Verdict.SKIP, reasons=(Reason.APP_HEADERS,))
-        self._record(decision, _code(status))
+        uid = self._record(decision, _code(status))
+        if uid and self._active.policy.is_development:
+            headers = [*headers, (_DECISION_ID, uid)]
         return self._start_response(status, headers, exc_info)
 
     def raised(self) -> None:
@@ -238,10 +254,11 @@ class _Response:
         notes = (*self._decision.notes, Note.DEBUGGER_RESPONSE)
         self._record(self._decision._replace(notes=notes, fields=()), 500)
 
-    def _record(self, decision: Decision, status: int) -> None:
+    def _record(self, decision: Decision, status: int) -> str:
         if not self.recorded:
             self.recorded = True
-            _record(self._active, self._request, decision, self._environ, status)
+            self._uid = _record(self._active, self._request, decision, self._environ, status)
+        return self._uid
 
 
 def _code(status: str) -> int:

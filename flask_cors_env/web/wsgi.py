@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from flask import has_request_context
 from flask import request as flask_request
 
-from flask_cors_env.audit.event import Surroundings
+from flask_cors_env.audit.event import Surroundings, trace_of
 from flask_cors_env.core.origin import DEFAULT_PORTS
 from flask_cors_env.core.policy import Fields
 from flask_cors_env.core.protocol import RESPONSE_FIELDS, merge_vary
@@ -27,7 +28,7 @@ def path_of(environ: WSGIEnvironment) -> str:
     return "/" + raw.lstrip("/")
 
 
-def request_of(environ: WSGIEnvironment, origin: str, path: str) -> Request:
+def request_of(environ: WSGIEnvironment, origin: str | None, path: str) -> Request:
     """The request that a decision is made on."""
     return Request(
         origin,
@@ -40,7 +41,7 @@ def request_of(environ: WSGIEnvironment, origin: str, path: str) -> Request:
     )
 
 
-def is_same_origin(environ: WSGIEnvironment, origin: str) -> bool:
+def is_same_origin(environ: WSGIEnvironment, origin: str | None) -> bool:
     """
     Whether the page is of the request's own origin.
 
@@ -61,25 +62,37 @@ def _server_name(environ: WSGIEnvironment) -> str:
 
 def surroundings_of(environ: WSGIEnvironment) -> Surroundings:
     """What the audit event tells of the request beside what the decision depends on."""
+    active = _active_request(environ)
     return Surroundings(
         environ.get("wsgi.url_scheme"),
         environ.get("HTTP_HOST"),
         environ.get("REMOTE_ADDR"),
         environ.get("HTTP_SEC_FETCH_SITE"),
-        _route_of(environ),
+        None if active is None or active.url_rule is None else active.url_rule.rule,
         "HTTP_AUTHORIZATION" in environ,
+        environ.get("HTTP_USER_AGENT"),
+        _trace_of(environ),
+        active is not None,
     )
 
 
-def _route_of(environ: WSGIEnvironment) -> str | None:
-    """The rule that routed the request, if the active request is this one."""
+def _active_request(environ: WSGIEnvironment) -> Any:
+    """Flask's active request if it is this one; else None."""
     if not has_request_context():
         return None
     active: Any = flask_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - one proxy look-up, not three
-    if active.environ is not environ or active.url_rule is None:
-        return None
-    rule: str = active.url_rule.rule
-    return rule
+    return active if active.environ is environ else None
+
+
+def _trace_of(environ: WSGIEnvironment) -> tuple[str, str] | None:
+    """The active span's ids, where the app has OpenTelemetry; else those that the request names."""
+    telemetry = sys.modules.get("opentelemetry.trace")
+    if telemetry is not None:
+        context = telemetry.get_current_span().get_span_context()
+        if context.is_valid:
+            return f"{context.trace_id:032x}", f"{context.span_id:016x}"
+    named = environ.get("HTTP_TRACEPARENT")
+    return None if named is None else trace_of(named)
 
 
 def set_fields(

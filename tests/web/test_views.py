@@ -10,7 +10,7 @@ from flask.views import MethodView
 from flask_cors_env import CORS, CORSConfigError, cross_origin
 
 BI = "https://bi.example.com"
-ENVIRON = {"CORS_ENV": "production"}
+ENVIRON = {"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr"}
 
 
 def acao(app, path="/report", *, origin=BI, method="GET"):

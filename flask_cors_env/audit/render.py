@@ -1,0 +1,84 @@
+"""
+Rendering: an event as one line of bytes, of JSON or for a person.
+
+A line fits into one atomic write to a pipe. Strings that come from clients are printable ASCII already.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any
+
+from flask_cors_env.audit.event import DECISION, LIMIT, Event, clean
+
+try:
+    import orjson
+except ImportError:  # no wheels for this interpreter
+    orjson = None  # type: ignore[assignment]
+
+#: A pipe takes this much in one piece: https://pubs.opengroup.org/onlinepubs/9799919799/functions/write.html
+LINE_LIMIT = 4096
+_SHORTENED = 64
+_KEPT = 40
+
+Render = Callable[[Any, str, MutableMapping[str, Any]], bytes]
+
+
+def _encode(event: Mapping[str, Any]) -> bytes:
+    """*event* as one line of JSON; its strings are ASCII already."""
+    if orjson is not None:
+        try:
+            return orjson.dumps(event, default=str) + b"\n"
+        except TypeError:  # an integer of more than 64 bits, or a lone surrogate, of the app's processors
+            pass
+    return json.dumps(event, separators=(",", ":"), default=str).encode() + b"\n"
+
+
+def render(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> bytes:
+    """The last processor of our own lines: JSON within the limit of an atomic write to a pipe."""
+    line = _encode(event)
+    return line if len(line) <= LINE_LIMIT else _encode(_shortened(event))
+
+
+def _shortened(event: Mapping[str, Any]) -> Event:
+    """*event* with its long values cut, which it says, and without what an app added beyond all measure."""
+    cut = [name for name, value in event.items() if len(str(value)) > _SHORTENED]
+    short = {name: str(value)[:_SHORTENED] if name in cut else value for name, value in event.items()}
+    if len(short) > _KEPT:
+        short = dict(list(short.items())[:_KEPT])
+    return {**short, "cors.audit.truncated": ",".join(cut)[:LIMIT]}
+
+
+def render_console(_logger: Any, level: str, event: MutableMapping[str, Any]) -> bytes:
+    """The same for a person at a terminal: what was asked, what came of it, and the remedy."""
+    text = _decision(event) if event.get("event") == DECISION else _other(event)
+    time = str(event.get("timestamp", ""))[11:19]
+    line = f"{time} CORS {level:<7} {text} [{event.get('log.record.uid', '')}]"
+    return clean(line, LINE_LIMIT - 1).replace("\\\\", "\\").encode() + b"\n"
+
+
+def _decision(event: Mapping[str, Any]) -> str:
+    get = event.get
+    method = get("cors.request.method") or get("http.request.method")
+    asked = f"{get('cors.request.kind')} {method} from {get('cors.origin', 'no origin')}"
+    parts = [
+        f"{get('cors.decision')} {asked}: {get('cors.reasons')}, {get('http.response.status_code')}",
+        f"refused: {get('cors.offending')}" if get("cors.offending") else "",
+        f"nearest: {get('cors.near.rule')} ({get('cors.near.difference')})" if get("cors.near.rule") else "",
+        f"notes: {get('cors.notes')}" if get("cors.notes") else "",
+    ]
+    hint = get("cors.remedy.hint")
+    return "; ".join(part for part in parts if part) + (f". {hint}" if hint else "")
+
+
+_ENVELOPE = ("cors.schema", "timestamp", "level", "event", "log.record.uid", "service.name")
+
+
+def _other(event: Mapping[str, Any]) -> str:
+    told = [f"{name}={value}" for name, value in event.items() if name not in _ENVELOPE]
+    return f"{event.get('event')} {' '.join(told)}"
+
+
+#: By the words of CORS_AUDIT_FORMAT.
+FORMATS: dict[str, Render] = {"json": render, "console": render_console}

@@ -1,0 +1,259 @@
+"""
+Routes: which pipeline takes an event, asked for each event anew.
+
+The app's structlog if the app configured it; else the standard library's logger ``flask_cors_env.audit`` if a
+handler is reachable; else a line of our own. Nothing here configures structlog, and no logger is bound at
+import: an app may configure its logging whenever it likes.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+from structlog.testing import LogCapture
+from structlog.typing import Processor
+
+from flask_cors_env.audit.event import Event
+from flask_cors_env.audit.render import Render
+from flask_cors_env.audit.sink import Sink
+
+LOGGER = "flask_cors_env.audit"
+LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+#: structlog's own defaults: `get_config` may tell an app's by the time this is imported.
+_DEFAULTS: Any = structlog._config  # noqa: SLF001 - there is no public name for them
+_BUILTIN: Sequence[Processor] = tuple(_DEFAULTS._BUILTIN_DEFAULT_PROCESSORS)  # noqa: SLF001
+_BUILTIN_REST = {
+    "logger_factory": _DEFAULTS._BUILTIN_DEFAULT_LOGGER_FACTORY,  # noqa: SLF001
+    "wrapper_class": _DEFAULTS._BUILTIN_DEFAULT_WRAPPER_CLASS,  # noqa: SLF001
+    "context_class": _DEFAULTS._BUILTIN_DEFAULT_CONTEXT_CLASS,  # noqa: SLF001
+}
+
+
+class DroppedError(Exception):
+    """A processor of the app dropped the event (structlog.DropEvent)."""
+
+
+class Route(Protocol):
+    """One way for an event to be written."""
+
+    name: str
+
+    def takes(self, level: str) -> bool:
+        """Whether an event of *level* will be written, as far as can be told."""
+
+    def emit(self, level: str, event: Event, *, shared: bool) -> None:
+        """
+        Write *event*, or raise.
+
+        Args:
+            level: ``info``, ``warning`` or ``error``.
+            event: Given away.
+            shared: Whether the context that the app has bound is this request's.
+        """
+
+
+def _run(processors: Sequence[Processor], logger: Any, level: str, event: MutableMapping[str, Any]) -> Any:
+    """What the last of *processors* returns."""
+    processed: Any = event
+    for processor in processors:
+        processed = processor(logger, level, processed)
+    return processed
+
+
+class OwnRoute:
+    """A line of our own, in one write: structlog's work too, outside its global configuration."""
+
+    name = "own"
+
+    def __init__(self, sink: Sink, processors: Sequence[Processor], render: Render) -> None:
+        self._chain = (*processors, render)
+        self._logger = sink
+
+    def takes(self, _level: str) -> bool:
+        """Every level."""
+        return True
+
+    def emit(self, level: str, event: Event, *, shared: bool) -> None:  # noqa: ARG002 - nothing here reads the context
+        """Write *event*, or raise."""
+        processed: Any = event
+        for processor in self._chain:
+            processed = processor(self._logger, level, processed)
+        self._logger.write(processed)
+
+
+class StructlogRoute:
+    """The app's processors and the logger its factory makes, without its wrapper class."""
+
+    name = "structlog"
+
+    def __init__(self, factory: Callable[..., Any], processors: Sequence[Processor]) -> None:
+        self.factory = factory
+        self._processors = processors
+        self._logger: Any = None
+
+    def takes(self, level: str) -> bool:
+        """Whether the logger takes *level*; one that cannot tell does."""
+        logger = self._made()
+        return _passes(logger, level) if isinstance(logger, logging.Logger) else True
+
+    def emit(self, level: str, event: Event, *, shared: bool) -> None:
+        """Write *event*, or raise; nothing of another request's context gets in."""
+        if shared or _is_captured():
+            self._emit(level, event)
+        else:
+            contextvars.copy_context().run(self._emit_alone, level, event)
+
+    def _emit_alone(self, level: str, event: Event) -> None:
+        structlog.contextvars.clear_contextvars()
+        self._emit(level, event)
+
+    def _emit(self, level: str, event: Event) -> None:
+        logger = self._made()
+        chain = (*self._processors, *structlog.get_config()["processors"])
+        processed = _run(chain, logger, level, event)
+        method = getattr(logger, level)
+        if isinstance(processed, str | bytes | bytearray):
+            method(processed)
+        elif isinstance(processed, tuple):
+            args, keywords = processed
+            method(*args, **keywords)
+        else:
+            method(**processed)
+
+    def _made(self) -> Any:
+        if self._logger is None:
+            self._logger = self.factory(LOGGER)
+            if isinstance(self._logger, logging.Logger):
+                _open(self._logger)
+        return self._logger
+
+
+class Message(dict[str, Any]):
+    """An event as a log record's message: a dict for formatters that take one, JSON for those that print."""
+
+    def __init__(self, event: Event, text: str) -> None:
+        super().__init__(event)
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+
+class LoggingRoute:
+    """The standard library's logger ``flask_cors_env.audit``."""
+
+    name = "logging"
+
+    def __init__(self, processors: Sequence[Processor], render: Render) -> None:
+        self._processors = processors
+        self._render = render
+        self._logger: logging.Logger | None = None
+
+    def takes(self, level: str) -> bool:
+        """Whether *level* passes the logger and one of the handlers it reaches."""
+        return _passes(self.logger, level)
+
+    def emit(self, level: str, event: Event, *, shared: bool) -> None:  # noqa: ARG002 - formatters do not read the context
+        """Hand *event* to the handlers; what they swallow is theirs."""
+        made = _run(self._processors, self.logger, level, event)
+        text = self._render(None, level, dict(made)).decode().rstrip("\n")
+        self.logger.log(LEVELS[level], Message(made, text))
+
+    @property
+    def logger(self) -> logging.Logger:
+        """Made when it is first asked for: ``disable_existing_loggers`` then finds nothing to disable."""
+        if self._logger is None:
+            self._logger = logging.getLogger(LOGGER)
+            _open(self._logger)
+        return self._logger
+
+
+def _open(logger: logging.Logger) -> None:
+    """Let decisions through a logger nobody set a level on: the root's WARNING would drop every allow."""
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+
+
+def _handlers(logger: logging.Logger) -> Iterator[logging.Handler]:
+    at: logging.Logger | None = logger
+    while at is not None:
+        for handler in at.handlers:
+            if not isinstance(handler, logging.NullHandler):
+                yield handler
+        at = at.parent if at.propagate else None
+
+
+def _is_reachable(logger: logging.Logger) -> bool:
+    return not logger.disabled and next(_handlers(logger), None) is not None
+
+
+def _passes(logger: logging.Logger, level: str) -> bool:
+    """Whether a record of *level* is written; without a handler the last resort prints warnings."""
+    number = LEVELS[level]
+    if not logger.isEnabledFor(number):
+        return False
+    handlers = list(_handlers(logger))
+    if handlers:
+        return any(handler.level <= number for handler in handlers)
+    return logging.lastResort is not None and logging.lastResort.level <= number
+
+
+def _is_builtin() -> bool:
+    """Whether structlog's configuration is its own default, compared by identity."""
+    config = structlog.get_config()
+    processors = config["processors"]
+    return (
+        all(config[name] is value for name, value in _BUILTIN_REST.items())
+        and len(processors) == len(_BUILTIN)
+        and all(one is other for one, other in zip(processors, _BUILTIN, strict=True))
+    )
+
+
+def _is_captured() -> bool:
+    """Whether `structlog.testing.capture_logs` is at work."""
+    processors = structlog.get_config()["processors"]
+    return bool(processors) and isinstance(processors[-1], LogCapture)
+
+
+class Routes:
+    """
+    The routes of one app's log.
+
+    Args:
+        where: The value of CORS_AUDIT_SINK.
+        sink: Takes our own lines.
+        processors: The app's own, given as ``audit_processors``; run on every route.
+        render: Makes our own lines, and the text of standard library records.
+    """
+
+    def __init__(self, where: str, sink: Sink, processors: Sequence[Processor], render: Render) -> None:
+        self.own = OwnRoute(sink, processors, render)
+        self._processors = processors
+        self._logging = LoggingRoute(processors, render)
+        self._structlog: StructlogRoute | None = None
+        self._is_auto = where == "auto"
+        self._is_apps = where == "app"
+
+    def find(self) -> Route:
+        """The route that an event takes now."""
+        if structlog.is_configured() and self._takes_structlog():
+            return self._through_structlog()
+        if self._is_apps or (self._is_auto and _is_reachable(self._logging.logger)):
+            return self._logging
+        return self.own
+
+    def _takes_structlog(self) -> bool:
+        """A test that captures logs gets them whatever the sink."""
+        return not _is_builtin() if self._is_auto or self._is_apps else _is_captured()
+
+    def _through_structlog(self) -> StructlogRoute:
+        factory = structlog.get_config()["logger_factory"]
+        route = self._structlog
+        if route is None or route.factory is not factory:
+            route = self._structlog = StructlogRoute(factory, self._processors)
+        return route
