@@ -3,8 +3,12 @@
 import json
 
 from flask import Flask
+from jsonschema import Draft202012Validator
 
 from flask_cors_env import CORS
+from flask_cors_env.audit.event import json_schema
+
+_SCHEMA = Draft202012Validator(json_schema())
 
 APP = "https://app.example.com"
 EVIL = "https://evil.example.net"
@@ -46,4 +50,10 @@ def protocol_fields(response):
 def events(text, event="cors.decision"):
     """The events in what was written to standard error."""
     found = [json.loads(line) for line in text.splitlines() if line.startswith('{"cors.schema"')]
-    return [e for e in found if e["event"] == event]
+    return [valid(e) for e in found if e["event"] == event]
+
+
+def valid(event):
+    """*event*, which is what the catalogue says."""
+    _SCHEMA.validate(event)
+    return event

@@ -177,7 +177,7 @@ class AuditLog:
                 event["trace_id"], event["span_id"] = trace
             if shared:
                 _add_bound(event)
-            route.emit(level, event, shared=shared)
+            route.emit(level, event)
         except Exception as error:  # noqa: BLE001 - whatever the log does, the request goes on
             self._lose(writer, now, error)
             return uid or writer.uid()
@@ -212,7 +212,7 @@ class AuditLog:
         fields = {"cors.audit.lost": lost, "cors.audit.lost_since": since, "error.type": failure}
         event = self._event(self._clock.now(), "error", GAP, writer.uid(), fields)
         try:
-            route.emit("error", event, shared=False)
+            route.emit("error", event)
         except Exception as error:  # noqa: BLE001 - as above
             writer.lose(since, type(error).__name__, lost + 1)
             self._say_lost()

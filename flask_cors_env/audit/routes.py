@@ -34,10 +34,6 @@ _BUILTIN_REST = {
 }
 
 
-class DroppedError(Exception):
-    """A processor of the app dropped the event (structlog.DropEvent)."""
-
-
 class Route(Protocol):
     """One way for an event to be written."""
 
@@ -46,15 +42,8 @@ class Route(Protocol):
     def takes(self, level: str) -> bool:
         """Whether an event of *level* will be written, as far as can be told."""
 
-    def emit(self, level: str, event: Event, *, shared: bool) -> None:
-        """
-        Write *event*, or raise.
-
-        Args:
-            level: ``info``, ``warning`` or ``error``.
-            event: Given away.
-            shared: Whether the context that the app has bound is this request's.
-        """
+    def emit(self, level: str, event: Event) -> None:
+        """Write *event*, which is given away, or raise."""
 
 
 def _run(processors: Sequence[Processor], logger: Any, level: str, event: MutableMapping[str, Any]) -> Any:
@@ -78,7 +67,7 @@ class OwnRoute:
         """Every level."""
         return True
 
-    def emit(self, level: str, event: Event, *, shared: bool) -> None:  # noqa: ARG002 - nothing here reads the context
+    def emit(self, level: str, event: Event) -> None:
         """Write *event*, or raise."""
         processed: Any = event
         for processor in self._chain:
@@ -101,12 +90,9 @@ class StructlogRoute:
         logger = self._made()
         return _passes(logger, level) if isinstance(logger, logging.Logger) else True
 
-    def emit(self, level: str, event: Event, *, shared: bool) -> None:
-        """Write *event*, or raise; nothing of another request's context gets in."""
-        if shared or _is_captured():
-            self._emit(level, event)
-        else:
-            contextvars.copy_context().run(self._emit_alone, level, event)
+    def emit(self, level: str, event: Event) -> None:
+        """Write *event*, or raise; what the app has bound is in it already where it is this request's."""
+        contextvars.copy_context().run(self._emit_alone, level, event)
 
     def _emit_alone(self, level: str, event: Event) -> None:
         structlog.contextvars.clear_contextvars()
@@ -114,8 +100,13 @@ class StructlogRoute:
 
     def _emit(self, level: str, event: Event) -> None:
         logger = self._made()
-        chain = (*self._processors, *structlog.get_config()["processors"])
-        processed = _run(chain, logger, level, event)
+        chain = structlog.get_config()["processors"]
+        try:
+            processed = _run((*self._processors, *chain), logger, level, event)
+        except structlog.DropEvent:
+            if isinstance(chain[-1], LogCapture):  # it has the event, and wants no other to have it
+                return
+            raise
         method = getattr(logger, level)
         if isinstance(processed, str | bytes | bytearray):
             method(processed)
@@ -158,7 +149,7 @@ class LoggingRoute:
         """Whether *level* passes the logger and one of the handlers it reaches."""
         return _passes(self.logger, level)
 
-    def emit(self, level: str, event: Event, *, shared: bool) -> None:  # noqa: ARG002 - formatters do not read the context
+    def emit(self, level: str, event: Event) -> None:
         """Hand *event* to the handlers; what they swallow is theirs."""
         made = _run(self._processors, self.logger, level, event)
         text = self._render(None, level, dict(made)).decode().rstrip("\n")
