@@ -35,7 +35,7 @@ def flask(*words, folder=SHOP, **environ):
 def test_check_says_that_a_policy_is_valid_and_whose_rules_judged():
     status, out, err = flask("--app", "shop", "cors", "check")
     assert (status, err) == (0, "")
-    assert out.endswith(" is valid (development, because CORS_ENV=development)\n")
+    assert out.endswith(" is valid (development, because CORS_ENV=development in .env:1)\n")
 
 
 def test_check_judges_by_another_environments_rules():
@@ -83,3 +83,69 @@ def test_explain_follows_an_allowed_preflight_with_the_request_itself():
     assert [step["cors.request.kind"] for step in steps] == ["preflight", "actual"]
     assert [step["cors.decision"] for step in steps] == ["allow", "allow"]
     assert ["Access-Control-Allow-Origin", "http://localhost:5173"] in steps[1]["fields"]
+
+
+def test_show_tells_each_value_its_source_and_what_it_hides(tmp_path):
+    (tmp_path / "cors.toml").write_text('origins = ["https://a.example"]\nmax_age = 5\n')
+    environ = {"CORS_ENV": "production", "CORS_CONFIG_FILE": "cors.toml", "CORS_MAX_AGE": "10m"}
+    status, out, err = flask("cors", "show", "--no-app", folder=tmp_path, **environ)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "environment  production, because CORS_ENV=production"
+    rows = [line.split() for line in lines[3:]]
+    assert rows[0] == ["RESOURCE", "SETTING", "VALUE", "FROM", "HIDES"]
+    assert "default origins https://a.example origins in cors.toml:1".split() in rows
+    assert (
+        "default max_age 600 CORS_MAX_AGE in the process environment max_age in cors.toml:2".split() in rows
+    )
+
+
+def test_show_marks_what_no_wsgi_server_would_see():
+    _, out, _ = flask("--app", "shop", "cors", "show", "--json", CORS_METHODS="PUT")
+    found = {v["setting"]: v for v in json.loads(out)["values"]}
+    assert (found["ORIGINS"]["from"], found["ORIGINS"]["seen_by_wsgi_servers"]) == (
+        "CORS_ORIGINS in .env:2",
+        False,
+    )
+    assert (found["METHODS"]["value"], found["METHODS"]["seen_by_wsgi_servers"]) == ("PUT", True)
+    _, out, _ = flask("--app", "shop", "cors", "show")
+    assert "CORS_ORIGINS in .env:2 (not seen by a WSGI server)" in out
+
+
+def test_check_tells_patterns_without_a_route_and_routes_without_a_resource():
+    resource = {"CORS_RESOURCES__API__PATH": "/api/*,/items", "CORS_ORIGINS": "https://a.example"}
+    status, _, err = flask("--app", "shop", "cors", "check", **resource)
+    assert status == 0
+    assert err.splitlines() == [
+        "note  /api/* of api covers no route",
+        "note  no resource covers /crash (crash)",
+        "note  no resource covers /items/<int:item> (rename)",
+    ]
+
+
+def test_check_prints_json_for_a_program():
+    status, out, _ = flask("cors", "check", "--no-app", "--json", CORS_ORIGINS="x", folder="/")
+    assert (status, json.loads(out)["problems"][0]["code"]) == (1, "origin-has-no-scheme")
+    status, out, _ = flask(
+        "cors", "check", "--no-app", "--json", CORS_ORIGINS="https://a.example", folder="/"
+    )
+    assert (status, json.loads(out)["valid"]) == (0, True)
+
+
+def test_an_app_that_fails_for_a_reason_of_its_own_is_not_taken_for_none(tmp_path):
+    (tmp_path / "app.py").write_text("def create_app():\n    raise KeyError('DATABASE_URL')\n")
+    status, out, err = flask("cors", "check", folder=tmp_path)
+    assert (status, out) == (2, "")
+    assert err.startswith("The app cannot be loaded: KeyError: 'DATABASE_URL'\nNot read: its config")
+
+
+def test_env_prints_a_file_to_start_from_and_schema_one_to_check_against():
+    root = SHOP.parents[1]
+    assert flask("cors", "env")[1] == (root / ".env.example").read_text()
+    assert json.loads(flask("cors", "env", "--json")[1])[0]["variable"] == "CORS_ENV"
+    schema = json.loads(flask("cors", "schema")[1])
+    assert schema["properties"]["resources"]["additionalProperties"]["properties"].keys() >= {
+        "path",
+        "public",
+    }
+    assert "cors.schema" in flask("cors", "schema", "--events")[1]

@@ -26,13 +26,60 @@ def cors() -> None:
 @cors.command()
 @click.option("--as", "as_environment", metavar="ENV", help="Judge by the rules of this environment.")
 @click.option("--no-app", is_flag=True, help="Read the environment only; load no app.")
+@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def check(ctx: click.Context, as_environment: str | None, *, no_app: bool) -> None:
+def check(ctx: click.Context, *, as_environment: str | None, no_app: bool, as_plain_json: bool) -> None:
     """Judge the policy; exit 1 and name every problem if it cannot be used."""
+    from flask_cors_env.cli import checks  # noqa: PLC0415 - see above
+    from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above
+
+    try:
+        state = _judged(ctx, as_environment, no_app=no_app)
+    except CORSConfigError as error:
+        checks.echo_error(error, as_plain_json=as_plain_json)
+        ctx.exit(1)
+    checks.echo(state.built, state.advice(), as_plain_json=as_plain_json)
+
+
+@cors.command()
+@click.option(
+    "--as", "as_environment", metavar="ENV", help="Show what this environment's rules and defaults make."
+)
+@click.option("--no-app", is_flag=True, help="Read the environment only; load no app.")
+@click.option("--all", "everything", is_flag=True, help="Show defaults too.")
+@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def show(
+    ctx: click.Context, *, as_environment: str | None, no_app: bool, everything: bool, as_plain_json: bool
+) -> None:
+    """Show every value, where it comes from, and what it hides."""
+    from flask_cors_env.cli import leaves  # noqa: PLC0415 - see above
+
     built = _state(ctx, as_environment, no_app=no_app).built
-    for warning in built.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    click.echo(f"{built.policy.id} is valid ({built.environment})")
+    leaves.echo(built, everything=everything, as_plain_json=as_plain_json)
+
+
+@cors.command()
+@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
+def env(*, as_plain_json: bool) -> None:
+    """Print the reference as an .env file to start from."""
+    from flask_cors_env.cli.render import as_json  # noqa: PLC0415 - see above
+    from flask_cors_env.config import reference  # noqa: PLC0415 - see above
+
+    click.echo(
+        as_json(reference.settings_values()) if as_plain_json else reference.env_example().rstrip("\n")
+    )
+
+
+@cors.command()
+@click.option("--events", is_flag=True, help="The audit log's events instead of the policy file.")
+def schema(*, events: bool) -> None:
+    """Print the policy file's JSON Schema, or that of the audit log's events."""
+    from flask_cors_env.audit.event import json_schema as schema_of_events  # noqa: PLC0415 - see above
+    from flask_cors_env.cli.render import as_json  # noqa: PLC0415 - see above
+    from flask_cors_env.config.reference import json_schema  # noqa: PLC0415 - see above
+
+    click.echo(as_json(schema_of_events() if events else json_schema()))
 
 
 @cors.command()
@@ -64,20 +111,37 @@ def explain(  # noqa: PLR0913 - one parameter an option
 
 
 def _state(ctx: click.Context, as_environment: str | None, *, no_app: bool) -> _State:
-    """The policy of the app as its factory makes it, or of the environment alone; without one, exit 1."""
+    """The policy, or exit 1 with its problems."""
     from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above
-    from flask_cors_env.web.extension import state_for_command  # noqa: PLC0415 - see above
 
     try:
-        app = None if no_app else _app(ctx.ensure_object(ScriptInfo))
-        return state_for_command(app, as_environment)
+        return _judged(ctx, as_environment, no_app=no_app)
     except CORSConfigError as error:
         click.echo(error, err=True)
         ctx.exit(1)
 
 
-def _app(info: ScriptInfo) -> Flask | None:
+def _judged(ctx: click.Context, as_environment: str | None, *, no_app: bool) -> _State:
+    """The policy of the app as its factory makes it, or of the environment alone; raises CORSConfigError."""
+    from flask_cors_env.web.extension import state_for_command  # noqa: PLC0415 - see above
+
+    return state_for_command(None if no_app else _app(ctx), as_environment)
+
+
+def _app(ctx: click.Context) -> Flask | None:
+    """The app, or None where there is none; exit 2 if its factory fails for a reason of its own."""
+    from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above
+
     try:
-        return info.load_app()
-    except NoAppException:
-        return None
+        return ctx.ensure_object(ScriptInfo).load_app()
+    except NoAppException as error:
+        if error.__cause__ is None and "Could not locate" in error.message:
+            return None
+        failure: BaseException = error
+    except CORSConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the app's own, whatever it is
+        failure = error
+    click.echo(f"The app cannot be loaded: {type(failure).__name__}: {failure}", err=True)
+    click.echo("Not read: its config, arguments, decorators and blueprints. Without it: --no-app", err=True)
+    raise click.exceptions.Exit(2)

@@ -133,6 +133,7 @@ class Built:
         warnings: What was borne with.
         notes: What else an operator may want to know.
         app: The values of the app's own settings, by name, defaults included.
+        files: The env file and the policy file that were read.
         leaves: Every value, with where it comes from and what it hides.
     """
 
@@ -142,6 +143,7 @@ class Built:
     warnings: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     app: Mapping[str, Any]
+    files: tuple[str, ...] = ()
     leaves: tuple[Leaf, ...] = ()
 
 
@@ -173,6 +175,7 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
         warnings=tuple(problem for level, problem in judged if level is Level.WARN),
         notes=tuple(problem for level, problem in judged if level is Level.INFO),
         app={s.name: draft.app_value(s.name) for s in SETTINGS if s.for_app},
+        files=sources.files,
         leaves=tuple(draft.leaves()),
     )
 
@@ -184,11 +187,13 @@ class _Sources:
     Attributes:
         layers: As they were read.
         environment: Whose rules hold.
+        files: The env file and the policy file that were named.
         problems: Of the environment's name, and of files that cannot be read.
     """
 
     def __init__(self, inputs: Inputs, as_environment: str | None) -> None:
         self.problems: list[Problem] = []
+        self.files: tuple[str, ...] = ()
         config = read_variables(inputs.config, APP_CONFIG, Kind.CONFIG)
         process = attributed(read_variables(inputs.environ, PROCESS), inputs.env_lines)
         arguments = [read_arguments(options, source) for source, options in inputs.arguments]
@@ -213,13 +218,16 @@ class _Sources:
         self, argument: str | None, option: str, setting: str, layers: Sequence[Layer]
     ) -> tuple[str, str, str] | None:
         """The path, and what named it where; None if nothing did."""
-        if argument is not None:
-            return argument, option, "the arguments"
-        for layer in reversed(layers):
-            for entry in layer.entries:
-                if entry.path == (setting,) and not values.is_blank(entry.value):
-                    return values.unquote(str(entry.value)), entry.variable, entry.source
-        return None
+        entries = (e for layer in reversed(layers) for e in layer.entries if e.path == (setting,))
+        entry = next((e for e in entries if not values.is_blank(e.value)), None)
+        if argument is None and entry is None:
+            return None
+        if argument is not None or entry is None:
+            found = (str(argument), option, "the arguments")
+        else:
+            found = (values.unquote(str(entry.value)), entry.variable, entry.source)
+        self.files = (*self.files, found[0])
+        return found
 
     def _environment(self, inputs: Inputs, layers: Sequence[Layer], asked: str | None) -> Environment:
         entries = [e for layer in reversed(layers) for e in layer.entries if e.path == ("ENV",)]

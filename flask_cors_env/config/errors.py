@@ -68,10 +68,14 @@ class Problem:
     remedy: str | None = None
     rule: str | None = None
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong, with the value."""
+        return self.message if self.value is None else f'"{self.value}" {self.message}'
+
     def __str__(self) -> str:
         heading = f"{self.variable}  in {self.source}".ljust(_WIDTH - 2)
-        sentence = self.message if self.value is None else f'"{self.value}" {self.message}'
-        lines = [f"{heading} [{self.code}]", *(f"  {line}" for line in _wrap(sentence))]
+        lines = [f"{heading} [{self.code}]", *(f"  {line}" for line in _wrap(self.sentence))]
         if self.remedy is not None:
             lines.append(f"  {self.remedy}")
         return "\n".join(lines)

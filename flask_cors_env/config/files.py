@@ -183,3 +183,34 @@ def toml_lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
             table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
         elif key is not None:
             yield (*table, key[1].strip("\"'")), number
+
+
+class Loaded(NamedTuple):
+    """
+    What flask's own loading of env files did, as far as it can be told.
+
+    Attributes:
+        lines: The names that it set in the process environment, with their values and places.
+        unread: What to say of a file that was left unread; None where there is none.
+    """
+
+    lines: Mapping[str, tuple[str, str]]
+    unread: str | None
+
+
+def loaded_by_flask(environ: Mapping[str, str]) -> Loaded:
+    """Which ``CORS_*`` values of *environ* stand in ``.flaskenv`` or ``.env`` of the working directory."""
+    lines: dict[str, tuple[str, str]] = {}
+    unread: str | None = None
+    for name in (".flaskenv", ".env"):
+        try:
+            found = list(env_lines(Path(name).read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError):
+            continue
+        lines |= {
+            line.name: (line.value, f"{name}:{line.number}") for line in found if line.value is not None
+        }
+        if name == ".env" and found and not any(line.name in environ for line in found):
+            count = f"{len(found)} CORS_ line{'s' if len(found) > 1 else ''}"
+            unread = f"./.env has {count} that this process did not load; set CORS_ENV_FILE=.env to read it"
+    return Loaded(lines, unread)

@@ -1,9 +1,11 @@
-"""The reference, made from the catalogue of settings: the README's table and ``.env.example``."""
+"""The reference, made from the catalogue of settings: README table, ``.env.example``, JSON Schema."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from flask_cors_env.config import values
 from flask_cors_env.config.settings import ENVIRONMENTS, SETTINGS, Scope, Setting
 
 _WHERE = {
@@ -33,6 +35,68 @@ def _default(setting: Setting) -> str:
     for environment, value in zip(ENVIRONMENTS, values, strict=True):
         groups.setdefault(value, []).append(environment)
     return "; ".join(f"`{value}` in {', '.join(names)}" for value, names in groups.items())
+
+
+def settings_values() -> list[dict[str, Any]]:
+    """The settings as plain values, for another program."""
+    return [
+        {
+            "name": setting.name,
+            "variable": _WHERE[setting.scope].format(name=setting.name).replace("`", ""),
+            "form": setting.form.replace("`", ""),
+            "meaning": setting.meaning.replace("`", ""),
+            "example": setting.example,
+            "defaults": dict(setting.defaults),
+            "aliases": list(setting.aliases),
+        }
+        for setting in SETTINGS
+    ]
+
+
+def json_schema() -> dict[str, Any]:
+    """The policy file's JSON Schema (draft 2020-12), for editors and checks."""
+    resource = {s.key: _schema_of(s) for s in SETTINGS if s.for_resource and s.in_files}
+    own: dict[str, Any] = {s.key: _schema_of(s) for s in SETTINGS if s.for_app and s.in_files}
+    resources = {"type": "object", "additionalProperties": _object(resource)}
+    tree = {**own, "resources": resources}
+    overlays = _object({name: _object(tree) for name in ENVIRONMENTS})
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "flask-cors-env policy file",
+        **_object({**tree, "environments": overlays}),
+    }
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _schema_of(setting: Setting) -> dict[str, Any]:
+    described = {"description": setting.meaning, "examples": [setting.example]}
+    defaults = set(setting.defaults.values())
+    if len(defaults) == 1:
+        described["default"] = defaults.pop()
+    return {**_TYPES.get(setting.parse, _LIST), **described}
+
+
+_STRING: dict[str, Any] = {"type": "string"}
+_LIST: dict[str, Any] = {"anyOf": [_STRING, {"type": "array", "items": _STRING}]}
+_BOOLEAN: dict[str, Any] = {"anyOf": [{"type": "boolean"}, {"type": "string"}, {"enum": [0, 1]}]}
+_DURATION: dict[str, Any] = {
+    "anyOf": [{"type": "integer", "minimum": -1, "maximum": values.MAX_AGE_LIMIT}, _STRING]
+}
+#: What the values of a parser look like in a file; the others take lists.
+_TYPES: dict[Any, dict[str, Any]] = {
+    values.boolean: _BOOLEAN,
+    values.seconds: _DURATION,
+    values.period: _DURATION,
+    values.text: _STRING,
+    **{
+        s.parse: {"type": "string"}
+        for s in SETTINGS
+        if s.name in {"AUDIT_LEVEL", "AUDIT_FORMAT", "AUDIT_CLIENT"}
+    },
+}
 
 
 def env_example() -> str:

@@ -112,6 +112,17 @@ SETTINGS: tuple[Setting, ...] = (
         in_files=False,
     ),
     Setting(
+        "RELOAD",
+        Scope.APP,
+        values.period,
+        "`off`, or 1 to 86400 seconds; `30s`",
+        "How often each process looks whether the policy file or env file is another, and reads it again.",
+        "30s",
+        _same("off"),
+        option=False,
+        in_files=False,
+    ),
+    Setting(
         "STRICT",
         Scope.APP,
         values.boolean,

@@ -298,6 +298,18 @@ def _read_seconds(value: Any) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
+def period(value: Any) -> int:
+    """A whole number of seconds from 1 to a day, or ``off``, which is 0."""
+    if isinstance(value, str) and unquote(value).lower() == "off":
+        return 0
+    number = seconds(value)
+    if number < 1:
+        raise FaultyValueError(
+            Fault("duration-out-of-range", "is no period.", shown(value), "Write: off, or 30s")
+        )
+    return number
+
+
 def one_of(*choices: str) -> Callable[[Any], str]:
     """A parser for one word out of *choices*, in any case."""
 

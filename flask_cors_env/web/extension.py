@@ -21,10 +21,12 @@ from flask_cors_env._version import __version__
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.loaded import write_policy
 from flask_cors_env.audit.opening import facts, open_log
+from flask_cors_env.audit.signals import cors_policy_changed, tell
 from flask_cors_env.audit.sink import why_not
 from flask_cors_env.config.build import Built, Inputs, build, is_ours
 from flask_cors_env.config.environment import READ
 from flask_cors_env.config.errors import CORSConfigError, Problem, shown
+from flask_cors_env.config.files import loaded_by_flask
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision, decide_within
 from flask_cors_env.core.path import PathIndex
@@ -33,6 +35,8 @@ from flask_cors_env.core.request import page_requests
 from flask_cors_env.web import marks
 from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.middleware import Active, Middleware
+from flask_cors_env.web.reload import Watch, tell_changed, tell_rejected
+from flask_cors_env.web.routes import advice
 from flask_cors_env.web.views import BlueprintPolicy, Selector, Table, blueprint_policy, marked_views
 
 if TYPE_CHECKING:
@@ -52,6 +56,8 @@ class CORS:
         app: Initialised at once; None where `init_app` follows.
         environment: ``development``, ``testing``, ``staging`` or ``production``; None to detect it.
         environ: Stands in for ``os.environ``; None for the real one.
+        env_file: An env file whose ``CORS_*`` lines are read; None where CORS_ENV_FILE may name one.
+        config_file: A policy file, TOML or JSON; None where CORS_CONFIG_FILE may name one.
         resources: A mapping from path patterns, or names, to options; or path patterns alone.
         audit_processors: structlog processors run on every audit event before it is rendered.
         **options: ``origins methods allow_headers expose_headers allow_credentials max_age enforce`` and
@@ -61,18 +67,22 @@ class CORS:
         CORSConfigError: From `init_app`, with every problem in one round.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the contract's signature
         self,
         app: Flask | Blueprint | None = None,
         *,
         environment: str | None = None,
         environ: Mapping[str, str] | None = None,
+        env_file: str | os.PathLike[str] | None = None,
+        config_file: str | os.PathLike[str] | None = None,
         resources: Any = None,
         audit_processors: Iterable[Any] = (),
         **options: Any,
     ) -> None:
         self._environment = environment
         self._environ = environ
+        self._env_file = env_file
+        self._config_file = config_file
         self._audit_processors = tuple(audit_processors)
         self._options = {**options, "resources": resources}
         if isinstance(app, Blueprint):
@@ -80,12 +90,14 @@ class CORS:
         elif app is not None:
             self.init_app(app)
 
-    def init_app(
+    def init_app(  # noqa: PLR0913 - as the constructor
         self,
         app: Flask | Blueprint,
         *,
         environment: str | None = None,
         environ: Mapping[str, str] | None = None,
+        env_file: str | os.PathLike[str] | None = None,
+        config_file: str | os.PathLike[str] | None = None,
         resources: Any = None,
         audit_processors: Iterable[Any] = (),
         **options: Any,
@@ -98,6 +110,8 @@ class CORS:
                 the paths that no other endpoint routes. The rest of the app is left alone.
             environment: As for the constructor, and so are the others.
             environ: See there.
+            env_file: See there.
+            config_file: See there.
             resources: See there; those of a blueprint are full paths below its prefix.
             audit_processors: Run after the constructor's.
             **options: See there.
@@ -109,6 +123,8 @@ class CORS:
         terms = _Terms(
             environ=self._environ if environ is None else environ,
             environment=environment or self._environment,
+            env_file=_path(env_file or self._env_file),
+            config_file=_path(config_file or self._config_file),
             arguments=(
                 ("the arguments of CORS()", self._options),
                 ("the arguments of init_app()", {**options, "resources": resources}),
@@ -132,6 +148,20 @@ class CORS:
         Before the first request it is the one that `init_app` judged.
         """
         return _state_of(app).policy
+
+    def reload(self, app: Flask | None = None) -> Policy:
+        """
+        Read the sources of *app*, or of the current app, again, and decide by what they say from now on.
+
+        The environment stays the one that was found. Requests under way keep the policy they began with.
+
+        Returns:
+            The policy that holds now.
+
+        Raises:
+            CORSConfigError: With every problem; the policy stays as it was, and the log says so.
+        """
+        return _state_of(app).reload("reload")
 
     def decide(
         self,
@@ -191,11 +221,17 @@ def _state_of(app: Flask | None) -> _State:
     return state
 
 
+def _path(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fspath(path)
+
+
 class _Terms(NamedTuple):
     """What an app is governed by, beside what its environment says."""
 
     environ: Mapping[str, str] | None = None
     environment: str | None = None
+    env_file: str | None = None
+    config_file: str | None = None
     arguments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     audit_processors: tuple[Any, ...] = ()
 
@@ -251,6 +287,8 @@ class _State:
         self._selector: Selector | None = None
         self._error: CORSConfigError | None = None
         self._active: Active | None = None
+        self._watch: Watch | None = None
+        self._server: str | None = None
 
     def widened(self, terms: _Terms | None, blueprint: BlueprintPolicy | None) -> _State:
         """A state that also governs the whole app by *terms*, or *blueprint*; this one is left as it is."""
@@ -302,10 +340,55 @@ class _State:
         requests = page_requests(origin, method, path, headers)
         return [decide_within(resource, request, explained=policy.is_development) for request in requests]
 
+    def advice(self) -> list[str]:
+        """What the app's routes say to the policy."""
+        return list(advice(self._app, self.policy))
+
     def activate(self, environ: WSGIEnvironment) -> Active:
         """What a request is served with; the first one settles it."""
         active = self._active
-        return self._settle(environ) if active is None else active
+        if active is None:
+            return self._settle(environ)
+        if self._watch is not None and self._watch.is_due():
+            return self._look(active, self._watch)
+        return active
+
+    def reload(self, trigger: str) -> Policy:
+        """Read and judge all sources anew, and swap one reference; raises CORSConfigError."""
+        with self._lock:
+            active = self._active
+            if active is None:
+                self.judge()
+                return self.policy
+            return self._reload(active, trigger).policy
+
+    def _look(self, active: Active, watch: Watch) -> Active:
+        """Reload if a file has changed and nobody else is at it; a bad file leaves the policy as it was."""
+        if not self._lock.acquire(blocking=False):
+            return active
+        try:
+            return self._reload(active, "file") if watch.changed() else active
+        except CORSConfigError as error:
+            _LOG.error("CORS: the policy stays as it was: %s", error)
+            return active
+        finally:
+            self._lock.release()
+
+    def _reload(self, active: Active, trigger: str) -> Active:
+        inputs = replace(self._read(self._server), environment=self.built.environment.name)
+        try:
+            built, selector = self._build(inputs)
+        except CORSConfigError as error:
+            tell_rejected(active.log, error, active.policy, trigger)
+            raise
+        self._built = replace(built, environment=self.built.environment)
+        self._selector = selector
+        self._active = active._replace(policy=built.policy, selector=selector)
+        if built.policy.id != active.policy.id:
+            tell_changed(active.log, active.policy, built.policy, trigger)
+            _tell(self._built, active.log, {**_set_by(inputs), "cors.policy.exempt": _exempt(self._app)})
+            tell(cors_policy_changed, self._app, previous=active.policy, policy=built.policy)
+        return self._active
 
     def _settle(self, environ: WSGIEnvironment) -> Active:
         with self._lock:
@@ -322,12 +405,15 @@ class _State:
 
     def _begin(self, environ: WSGIEnvironment) -> Active:
         """Build from what holds now: config, routes and views may have changed, and the server is seen."""
-        inputs = self._read(environ.get("SERVER_SOFTWARE", ""))
+        self._server = environ.get("SERVER_SOFTWARE", "")
+        inputs = self._read(self._server)
         self._built, self._selector = self._build(inputs)
         built = self._built
         log = self._open_log(built)
         _tell(built, log, {**_set_by(inputs), "cors.policy.exempt": _exempt(self._app)})
         _warn_of_places(self._app)
+        if built.app["RELOAD"] and built.files:
+            self._watch = Watch(built.files, built.app["RELOAD"])
         return Active(built.policy, log, self._selector)
 
     def _build(self, inputs: Inputs, as_environment: str | None = None) -> tuple[Built, Selector | None]:
@@ -350,6 +436,9 @@ class _State:
             },
             arguments=self._terms.arguments,
             environment=self._terms.environment,
+            env_file=self._terms.env_file,
+            config_file=self._terms.config_file,
+            env_lines=loaded_by_flask(environ).lines if self._terms.environ is None else {},
             debug=bool(self._app.debug),
             testing=bool(self._app.testing),
             server=server,
@@ -424,6 +513,8 @@ def _tell(built: Built, log: AuditLog, values: Mapping[str, str]) -> None:
         _LOG.warning("CORS: %s", warning)
     for note in built.environment.notes:
         _LOG.warning("CORS: %s", note)
+    for hint in built.notes:
+        _LOG.info("CORS: %s", hint)
     rest = {
         "cors.policy.because": built.environment.because,
         "cors.policy.warnings": ",".join(dict.fromkeys(warning.code for warning in built.warnings)),

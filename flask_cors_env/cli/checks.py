@@ -1,0 +1,60 @@
+"""``flask cors check``: whether the policy can be used, and what else is worth a look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from flask_cors_env.cli.render import as_json, heading
+from flask_cors_env.config.build import Built
+from flask_cors_env.config.errors import CORSConfigError, Problem
+
+
+def echo_error(error: CORSConfigError, *, as_plain_json: bool) -> None:
+    """Print every problem: for a person to standard error, for a program as JSON."""
+    if as_plain_json:
+        click.echo(
+            as_json({"valid": False, "environment": error.environment, "problems": _values(error.problems)})
+        )
+    else:
+        click.echo(error, err=True)
+
+
+def echo(built: Built, advice: Sequence[str], *, as_plain_json: bool) -> None:
+    """Print that the policy is valid, its warnings, and what the app's routes say to it."""
+    if as_plain_json:
+        click.echo(as_json(_as_value(built, advice)))
+        return
+    for warning in built.warnings:
+        click.echo(heading("warning", str(warning)), err=True)
+    for line in advice:
+        click.echo(heading("note", line), err=True)
+    click.echo(f"{built.policy.id} is valid ({built.environment})")
+
+
+def _as_value(built: Built, advice: Sequence[str]) -> dict[str, Any]:
+    return {
+        "valid": True,
+        "policy": built.policy.id,
+        "environment": str(built.environment),
+        "warnings": _values(built.warnings),
+        "notes": _values(built.notes),
+        "routes": list(advice),
+    }
+
+
+def _values(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": problem.code,
+            "setting": problem.setting,
+            "variable": problem.variable,
+            "source": problem.source,
+            "value": problem.value,
+            "message": problem.sentence,
+            "remedy": problem.remedy,
+        }
+        for problem in problems
+    ]

@@ -1,0 +1,177 @@
+"""Reloading: one reference is swapped, a bad file changes nothing, and the log says what was widened."""
+
+import os
+import threading
+
+import pytest
+from apps import APP, EVIL, events, preflight
+from flask import Flask
+
+from flask_cors_env import CORS, CORSConfigError, cors_policy_changed
+
+OTHER = "https://other.example.com"
+
+
+def policy_file(path, origins, methods="PUT", exposed="X-A"):
+    path.write_text(f'origins = {origins!r}\nmethods = "{methods}"\nexpose_headers = "{exposed}"\n')
+    return path
+
+
+def governed(path, **settings):
+    environ = {"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr", **settings}
+    app = Flask("shop")
+    return app, CORS(app, environ=environ, config_file=path)
+
+
+def allows(app, origin):
+    return "Access-Control-Allow-Origin" in app.test_client().get("/", headers={"Origin": origin}).headers
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """A period that has always passed."""
+    monkeypatch.setattr("flask_cors_env.web.reload.Watch.is_due", lambda _: True)
+
+
+def test_reload_reads_the_sources_again_and_tells_what_changed(tmp_path, capfd):
+    path = policy_file(tmp_path / "cors.toml", [APP])
+    app, cors = governed(path)
+    heard = []
+    with cors_policy_changed.connected_to(lambda sender, **told: heard.append((sender, told)), sender=app):
+        assert (allows(app, APP), allows(app, OTHER)) == (True, False)
+        old = cors.policy(app)
+        policy_file(path, [OTHER])
+        new = cors.reload(app)
+    assert (allows(app, APP), allows(app, OTHER)) == (False, True)
+    assert heard == [(app, {"previous": old, "policy": new})]
+    text = capfd.readouterr().err
+    (changed,) = events(text, "cors.policy.changed")
+    assert {name: changed[name] for name in changed if name.startswith("cors.policy")} == {
+        "cors.policy.id": new.id,
+        "cors.policy.previous_id": old.id,
+        "cors.policy.added": f"default.origins={OTHER}",
+        "cors.policy.removed": f"default.origins={APP}",
+        "cors.policy.widened": True,
+        "cors.policy.trigger": "reload",
+    }
+    assert [e["cors.policy.id"] for e in events(text, "cors.policy.loaded")] == [old.id, new.id]
+
+
+def test_what_only_narrows_is_not_told_as_widened(tmp_path, capfd):
+    path = policy_file(tmp_path / "cors.toml", [APP, OTHER])
+    app, cors = governed(path)
+    allows(app, APP)
+    policy_file(path, [APP])
+    cors.reload(app)
+    (changed,) = events(capfd.readouterr().err, "cors.policy.changed")
+    assert (changed["cors.policy.added"], changed["cors.policy.widened"]) == ("", False)
+
+
+def test_nothing_is_told_of_a_reload_that_changes_nothing(tmp_path, capfd):
+    app, cors = governed(policy_file(tmp_path / "cors.toml", [APP]))
+    allows(app, APP)
+    cors.reload(app)
+    assert events(capfd.readouterr().err, "cors.policy.changed") == []
+
+
+def test_a_policy_that_cannot_be_used_is_rejected_and_the_old_one_stays(tmp_path, capfd):
+    path = policy_file(tmp_path / "cors.toml", [APP])
+    app, cors = governed(path)
+    assert allows(app, APP)
+    policy_file(path, ["*"])
+    with pytest.raises(CORSConfigError, match=r"\[wildcard\]"):
+        cors.reload(app)
+    assert (allows(app, APP), allows(app, EVIL)) == (True, False)
+    (rejected,) = events(capfd.readouterr().err, "cors.policy.rejected")
+    assert (rejected["error.type"], rejected["cors.policy.env"]) == ("wildcard", "origins")
+    assert (rejected["cors.policy.action"], rejected["cors.policy.id"]) == (
+        "keep_previous",
+        cors.policy(app).id,
+    )
+
+
+@pytest.mark.usefixtures("always")
+def test_with_a_period_a_changed_file_is_noticed_by_a_request(tmp_path):
+    path = policy_file(tmp_path / "cors.toml", [APP])
+    app, _ = governed(path, CORS_RELOAD="30s")
+    assert allows(app, APP)
+    policy_file(path, [OTHER, EVIL])
+    assert (allows(app, APP), allows(app, OTHER)) == (False, True)
+
+
+@pytest.mark.usefixtures("always")
+def test_a_configmap_is_swapped_by_a_link_and_only_its_inode_changes(tmp_path):
+    for version, origin in (("v1", APP), ("v2", EVIL[:-3] + "abc")):
+        folder = tmp_path / f"..{version}"
+        folder.mkdir()
+        os.utime(policy_file(folder / "cors.toml", [origin]), (1, 1))
+    (tmp_path / "..data").symlink_to("..v1")
+    (tmp_path / "cors.toml").symlink_to("..data/cors.toml")
+    app, _ = governed(tmp_path / "cors.toml", CORS_RELOAD="1s")
+    assert allows(app, APP)
+    (tmp_path / "..new").symlink_to("..v2")
+    (tmp_path / "..new").replace(tmp_path / "..data")
+    assert not allows(app, APP)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("broken", ["origins = [", "orgins = []", 'origins = "*"', None])
+def test_a_half_written_missing_or_bad_file_changes_nothing_until_it_is_mended(
+    broken, tmp_path, capfd, caplog
+):
+    path = policy_file(tmp_path / "cors.toml", [APP])
+    app, _ = governed(path, CORS_RELOAD="1s")
+    assert allows(app, APP)
+    if broken is None:
+        path.unlink()
+    else:
+        path.write_text(broken)
+    assert (allows(app, APP), allows(app, APP)) == (True, True)
+    assert len(events(capfd.readouterr().err, "cors.policy.rejected")) == 1
+    assert "the policy stays as it was" in caplog.text
+    policy_file(path, [OTHER])
+    assert (allows(app, APP), allows(app, OTHER)) == (False, True)
+
+
+def test_the_period_is_looked_at_no_more_often_than_it_says(tmp_path, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("flask_cors_env.web.reload.time.monotonic", lambda: now[0])
+    path = policy_file(tmp_path / "cors.toml", [APP])
+    app, _ = governed(path, CORS_RELOAD="30s")
+    assert allows(app, APP)
+    policy_file(path, [OTHER, EVIL])
+    now[0] += 29
+    assert allows(app, APP)
+    now[0] += 1
+    assert not allows(app, APP)
+
+
+def test_no_request_sees_half_of_each_policy(tmp_path):
+    path = tmp_path / "cors.toml"
+    whole = [
+        (APP, "PUT", "X-Old"),
+        (OTHER, "PATCH", "X-New"),
+    ]
+    policy_file(path, [whole[0][0]], *whole[0][1:])
+    app, cors = governed(path, CORS_AUDIT="off")
+    allows(app, APP)
+    seen, stop = set(), threading.Event()
+
+    def ask():
+        client = app.test_client()
+        while not stop.is_set():
+            for origin, method, _ in whole:
+                answer = preflight(client, "/", origin=origin, method=method)
+                seen.add((origin, answer.status_code, answer.headers.get("Access-Control-Allow-Methods")))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for turn in range(30):
+        origin, method, exposed = whole[turn % 2]
+        policy_file(path, [origin], method, exposed)
+        cors.reload(app)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert seen == {(APP, 204, "PUT"), (APP, 403, None), (OTHER, 204, "PATCH"), (OTHER, 403, None)}
