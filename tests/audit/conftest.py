@@ -7,7 +7,7 @@ import structlog
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_call(item):
+def pytest_runtest_call():
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers[:] = []

@@ -1,0 +1,210 @@
+"""
+Verification: what a log lacks, and whether the log says so itself.
+
+Every writer numbers its records from 1 without gaps, and tells what it lost in records of their own. So a
+number that is missing is either told, or torn, or in a file that was not read, or somebody took it away.
+Not seen: what a writer lost after its last record.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_cors_env.answers.lines import Torn, read, uid_of
+
+_GAP = "cors.audit.gap"
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """
+    What one writer left: one app in one process.
+
+    Attributes:
+        name: The first part of its ``log.record.uid``.
+        records: How many different records were found whole.
+        last: Its highest number.
+        told: How many lost records its own gap records account for.
+        torn: How many missing records are there in part, and not told.
+        before: How many are missing before the first one found: in an older file, or gone.
+        holes: The numbers that nothing accounts for, as spans.
+        duplicates: How many records were found more than once, the repeats counted.
+        overtold: How many more records are told lost than are missing.
+    """
+
+    name: str
+    records: int
+    last: int
+    told: int
+    torn: int
+    before: int
+    holes: tuple[Span, ...]
+    duplicates: int
+    overtold: int
+
+    @property
+    def missing(self) -> int:
+        """How many records nothing accounts for."""
+        return sum(end - start + 1 for start, end in self.holes)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every record is there or accounted for."""
+        return not (self.holes or self.before)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """
+    What was found in a log.
+
+    Attributes:
+        writers: In the order in which they were met.
+        torn: How many records are there in part, whoever's.
+        foreign: How many lines hold no record.
+    """
+
+    writers: tuple[Writer, ...]
+    torn: int
+    foreign: int
+
+    @property
+    def records(self) -> int:
+        """How many different records were found whole."""
+        return sum(writer.records for writer in self.writers)
+
+    @property
+    def told(self) -> int:
+        """How many lost records the log itself accounts for."""
+        return sum(writer.told for writer in self.writers)
+
+    @property
+    def missing(self) -> int:
+        """How many records nothing accounts for."""
+        return sum(writer.missing for writer in self.writers)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every record of every writer is there or accounted for."""
+        return all(writer.is_whole for writer in self.writers)
+
+
+def verify(files: Iterable[Iterable[str | bytes]]) -> Verification:
+    """
+    Account for every record of every writer.
+
+    Args:
+        files: The lines of each file, in any order: rotated ones, and those of several processes.
+    """
+    traces: dict[str, _Trace] = {}
+    torn = foreign = 0
+    for lines in files:
+        for line in lines:
+            found = list(read(line))
+            foreign += not found and bool(line.strip())
+            for record in found:
+                torn += isinstance(record, Torn)
+                _note(traces, record)
+    return Verification(tuple(trace.judged() for trace in traces.values()), torn, foreign)
+
+
+def _note(traces: dict[str, _Trace], record: dict[str, Any] | Torn) -> None:
+    uid = record.uid if isinstance(record, Torn) else uid_of(record)
+    if uid is None:
+        return
+    name, number = uid
+    trace = traces.get(name)
+    if trace is None:
+        trace = traces[name] = _Trace(name)
+    trace.note(number, record)
+
+
+@dataclass
+class _Trace:
+    """The numbers of one writer, gathered."""
+
+    name: str
+    spans: list[Span] = field(default_factory=list)
+    gaps: dict[int, int] = field(default_factory=dict)
+    fragments: set[int] = field(default_factory=set)
+    duplicates: int = 0
+
+    def note(self, number: int, record: dict[str, Any] | Torn) -> None:
+        if isinstance(record, Torn):
+            self.fragments.add(number)
+        elif not self._add(number):
+            self.duplicates += 1
+        elif record.get("event") == _GAP:
+            lost = record.get("cors.audit.lost")
+            self.gaps[number] = lost if isinstance(lost, int) and lost > 0 else 0
+
+    def _add(self, number: int) -> bool:
+        """Add *number* to the spans; False where it is in them already."""
+        spans = self.spans
+        at = bisect_right(spans, (number, float("inf"))) - 1
+        if at >= 0 and spans[at][1] >= number:
+            return False
+        joins_left = at >= 0 and spans[at][1] == number - 1
+        joins_right = at + 1 < len(spans) and spans[at + 1][0] == number + 1
+        start = spans[at][0] if joins_left else number
+        end = spans[at + 1][1] if joins_right else number
+        spans[at + (not joins_left) : at + 1 + joins_right] = [(start, end)]
+        return True
+
+    def judged(self) -> Writer:
+        """The writer, with what is missing accounted for."""
+        missing = list(self._missing())
+        overtold = sum(_account(missing, number, lost) for number, lost in sorted(self.gaps.items()))
+        torn = sum(_take(missing, number) for number in self.fragments)
+        first = self.spans[0][0] if self.spans else 1
+        before = sum(end - start + 1 for start, end in missing if end < first)
+        return Writer(
+            self.name,
+            sum(end - start + 1 for start, end in self.spans),
+            max([end for _, end in self.spans[-1:]] + [*self.fragments], default=0),
+            sum(self.gaps.values()),
+            torn,
+            before,
+            tuple(span for span in missing if span[1] > first),
+            self.duplicates,
+            overtold,
+        )
+
+    def _missing(self) -> Iterator[Span]:
+        at = 1
+        for start, end in self.spans:
+            if start > at:
+                yield at, start - 1
+            at = end + 1
+        beyond = [number for number in self.fragments if number >= at]
+        if beyond:
+            yield at, max(beyond)
+
+
+def _account(missing: list[Span], number: int, lost: int) -> int:
+    """Strike *lost* numbers below *number* out of *missing*, the nearest first; how many there were not."""
+    at = len(missing) - 1
+    while lost and at >= 0:
+        start, end = missing[at]
+        if end < number:
+            struck = min(lost, end - start + 1)
+            lost -= struck
+            missing[at : at + 1] = [(start, end - struck)] if struck <= end - start else []
+        at -= 1
+    return lost
+
+
+def _take(missing: list[Span], number: int) -> bool:
+    """Strike *number* out of *missing*; False where it is not in there."""
+    for at, (start, end) in enumerate(missing):
+        if start <= number <= end:
+            missing[at : at + 1] = [
+                span for span in ((start, number - 1), (number + 1, end)) if span[0] <= span[1]
+            ]
+            return True
+    return False
