@@ -13,6 +13,7 @@ import os
 import secrets
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -49,13 +50,11 @@ class _Writer:
     One process's share of a log: its name, its sequence, and what it lost.
 
     Attributes:
-        pid: The process.
         uid: Gives the next ``log.record.uid``.
         lost: How many records were lost and not yet told.
     """
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
         self.lost = 0
         self._prefix = secrets.token_hex(6) + "-"
         self._next: Callable[[], int] = itertools.count(1).__next__
@@ -131,6 +130,11 @@ class AuditLog:
         self.skips = level == "all"
         self.told = told
         self.sender = sender
+        _LOGS.add(self)
+
+    def renew(self) -> None:
+        """Become a writer of its own: in a child after a fork, before it has a second thread."""
+        self._writer = _Writer()
 
     @property
     def lost(self) -> int:
@@ -164,8 +168,6 @@ class AuditLog:
             Its ``log.record.uid``; "" where the app's logging has no use for this level.
         """
         writer = self._writer
-        if writer.pid != os.getpid():
-            writer = self._writer = _Writer()
         uid, now = "", self._clock.now()
         try:
             route = self._routes.find()
@@ -216,6 +218,18 @@ class AuditLog:
         except Exception as error:  # noqa: BLE001 - as above
             writer.lose(since, type(error).__name__, lost + 1)
             self._say_lost()
+
+
+_LOGS: weakref.WeakSet[AuditLog] = weakref.WeakSet()
+
+
+def _renew_all() -> None:
+    for log in _LOGS:
+        log.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)
 
 
 def _add_bound(event: Event) -> None:

@@ -31,6 +31,14 @@ HOSTILE = [
 ]
 
 
+#: What a client controls of a WSGI environ.
+CONTROLLED = (
+    "PATH_INFO HTTP_ORIGIN HTTP_HOST HTTP_USER_AGENT REQUEST_METHOD HTTP_SEC_FETCH_SITE HTTP_TRACEPARENT "
+    "HTTP_COOKIE QUERY_STRING REMOTE_ADDR HTTP_ACCESS_CONTROL_REQUEST_METHOD "
+    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS"
+).split()
+
+
 def plain(stream):
     logging.basicConfig(stream=stream, format="%(message)s")
 
@@ -150,7 +158,7 @@ def test_nothing_a_client_sends_breaks_a_line(pipeline, value, capfd):
     app, _ = make(AUTO, ORIGINS=APP, AUDIT_PATH="on")
     bind(app, request_id=value)
     wire = value.encode("utf-8", "replace").decode("latin-1")
-    hostile = dict.fromkeys(("PATH_INFO", "HTTP_ORIGIN", "HTTP_HOST", "HTTP_USER_AGENT", "REQUEST_METHOD", "HTTP_SEC_FETCH_SITE", "HTTP_TRACEPARENT", "HTTP_COOKIE", "QUERY_STRING", "REMOTE_ADDR", "HTTP_ACCESS_CONTROL_REQUEST_METHOD", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS"), wire)  # fmt: skip
+    hostile = dict.fromkeys(CONTROLLED, wire)
     for method in ({"REQUEST_METHOD": "OPTIONS"}, {"REQUEST_METHOD": "GET"}):
         environ = {**app.test_request_context("/items").request.environ, **hostile, **method}
         b"".join(app.wsgi_app(environ, lambda *_: None))
