@@ -9,6 +9,9 @@ from pathlib import Path
 
 from flask_cors_env.audit.event import fields_table, mapping_table
 from flask_cors_env.config import reference
+from flask_cors_env.config.codes import CODES
+from flask_cors_env.config.rules import RULES
+from flask_cors_env.config.settings import ENVIRONMENTS
 from flask_cors_env.core.reason import Note, Reason
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +33,30 @@ def notes_table():
     return "\n".join(["| note | meaning |", "|---|---|", *rows]) + "\n"
 
 
+def codes_table():
+    rows = [f'| <a id="{code}"></a>`{code}` | {CODES[code]} |' for code in sorted(CODES)]
+    return "\n".join(["| code | meaning |", "|---|---|", *rows]) + "\n"
+
+
+def rules_table():
+    rows = [_rule_row(rule) for rule in RULES]
+    head = "| rule | " + " | ".join(ENVIRONMENTS) + " |"
+    return "\n".join([head, "|---" * (len(ENVIRONMENTS) + 1) + "|", *rows]) + "\n"
+
+
+def _rule_row(rule):
+    cells = [
+        plain
+        if plain == rule.with_credentials[name]
+        else f"{plain}; {rule.with_credentials[name]} with credentials"
+        for name, plain in rule.levels.items()
+    ]
+    return f"| `{rule.id}` | " + " | ".join(cells) + " |"
+
+
 TABLES = {
+    "codes": codes_table,
+    "rules": rules_table,
     "settings": reference.settings_table,
     "reasons": reasons_table,
     "notes": notes_table,

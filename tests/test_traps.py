@@ -121,7 +121,7 @@ def bare():
 def shop(environment="development", *, config=None, environ=None, **options):
     app = bare()
     app.config.update(config or {})
-    CORS(app, environ={"CORS_ENV": environment, **(environ or {})}, **options)
+    CORS(app, environ={"CORS_ENV": environment, "CORS_AUDIT_SINK": "stderr", **(environ or {})}, **options)
     return app
 
 
@@ -464,7 +464,7 @@ def prefixed(monkeypatch, **variables):
         monkeypatch.setenv(f"FLASK_CORS_{name}", value)
     app = bare()
     app.config.from_prefixed_env()
-    CORS(app, environ={"CORS_ENV": "production"})
+    CORS(app, environ={"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr"})
     return app
 
 
@@ -643,7 +643,7 @@ def test_t80_a_preflight_is_answered_before_authentication():
 
 def test_t81_a_preflight_is_not_redirected():
     app = Flask("shop")
-    CORS(app, environ={"CORS_ENV": "production"}, origins=APP)
+    CORS(app, environ={"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr"}, origins=APP)
     app.add_url_rule("/dir/", "dir", view(), methods=["GET", "PUT"])
     assert answer(app, preflight(path="/dir")) == allowed()
     assert answer(app, get(path="/dir")) == (308, shared()[1])
@@ -664,7 +664,7 @@ def test_t86_an_exception_is_shared_and_the_debuggers_page_is_told_apart(capfd):
 def test_t88_the_fields_are_set_after_every_hook():
     app = bare()
     app.after_request(lambda response: Response("new"))  # noqa: ARG005
-    CORS(app, environ={"CORS_ENV": "production"}, origins=APP)
+    CORS(app, environ={"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr"}, origins=APP)
     app.after_request(lambda response: Response("newer"))  # noqa: ARG005
     assert answer(app, get()) == shared()
 

@@ -162,9 +162,10 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     merged = merge(sources.layers)
     draft = _Draft(merged, sources.environment.name, inputs.scopes)
     problems = [*sources.problems, *merged.problems, *aliases_used(sources.layers), *draft.problems()]
-    judged = [(draft.level(problem), problem) for problem in _unique(problems) if not draft.ignores(problem)]
+    found = [(problem, draft.level(problem)) for problem in problems if not draft.ignores(problem)]
+    judged = _worst([*found, *draft.findings()])
     environment = sources.environment
-    errors = [problem for level, problem in judged if level is Level.ERROR]
+    errors = [problem for problem, level in judged if level is Level.ERROR]
     if errors:
         raise CORSConfigError(errors, str(environment), fallback=environment.fallback)
     governed = draft.resources if inputs.whole else draft.resources[len(draft.bases) :]
@@ -172,8 +173,8 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
         policy=Policy(governed, environment=environment.name),
         bases=tuple(draft.bases),
         environment=environment,
-        warnings=tuple(problem for level, problem in judged if level is Level.WARN),
-        notes=tuple(problem for level, problem in judged if level is Level.INFO),
+        warnings=tuple(problem for problem, level in judged if level is Level.WARN),
+        notes=tuple(problem for problem, level in judged if level is Level.INFO),
         app={s.name: draft.app_value(s.name) for s in SETTINGS if s.for_app},
         files=sources.files,
         leaves=tuple(draft.leaves()),
@@ -255,9 +256,12 @@ class _Sources:
         return found if asked is None else replace(found, because="it was asked for")
 
 
-def _unique(problems: Iterable[Problem]) -> list[Problem]:
-    """*problems* once each: a value that several resources inherit is one thing to mend."""
-    return list(dict.fromkeys(problems))
+def _worst(findings: Iterable[tuple[Problem, Level]]) -> list[tuple[Problem, Level]]:
+    """Each problem once, at its worst: a value that several resources inherit is one thing to mend."""
+    worst: dict[Problem, Level] = {}
+    for problem, level in findings:
+        worst[problem] = max(worst.get(problem, level), level, key=list(Level).index)
+    return list(worst.items())
 
 
 class _Draft:
@@ -279,17 +283,14 @@ class _Draft:
         return self._default(name) if value is None else value
 
     def level(self, problem: Problem) -> Level:
-        """How bad *problem* is in this environment."""
+        """How bad *problem* is in this environment, whatever resource it is of."""
         if problem.rule is None:
             return Level.ERROR
-        resource, _, rule_id = problem.rule.rpartition("|")
-        if rule_id == NOTE:
+        if problem.rule == NOTE:
             return Level.INFO
-        if rule_id == "unknown":
+        if problem.rule == "unknown":
             return Level.ERROR if self.app_value("STRICT") else Level.WARN
-        credentials = any(r.allow_credentials for r in self.resources if r.name == resource)
-        level = RULE[rule_id].level(self._environment, credentials=credentials)
-        return Level.WARN if level is Level.ERROR and rule_id in self._unsafe.get(resource, ()) else level
+        return RULE[problem.rule].level(self._environment)
 
     def ignores(self, problem: Problem) -> bool:
         """Whether *problem* is of a name that CORS_IGNORE passes over."""
@@ -318,12 +319,26 @@ class _Draft:
         return Leaf(resource, name, spelled(value), source, tuple(texts[1:]))
 
     def problems(self) -> list[Problem]:
-        """All that is wrong, of whatever level."""
-        found = [*self._problems, *shadowed(self._merged.stacks), *self._unused()]
+        """All that is wrong whatever resource it is of."""
+        contradicted = [problem for resource in self.resources for problem in self._contradictions(resource)]
+        found = [*self._problems, *contradicted, *self._overlapping()]
+        return [*found, *shadowed(self._merged.stacks), *self._unused()]
+
+    def findings(self) -> Iterator[tuple[Problem, Level]]:
+        """The rules that each resource breaks, and how bad that is there."""
         for resource in self.resources:
-            found += self._judged(resource)
-        found += self._overlapping()
-        return found
+            for rule, fault in broken(resource):
+                level = rule.level(self._environment, credentials=resource.allow_credentials)
+                if level is Level.ERROR and rule.id in self._unsafe[resource.name]:
+                    level = Level.WARN
+                if rule.setting is not None and self._is_chosen(resource.name, rule.setting):
+                    yield self._problem(resource.name, rule.setting, fault, rule.id), level
+
+    def _is_chosen(self, resource: str, setting: str) -> bool:
+        """Whether somebody set what a rule judges: no default breaks one, and PUBLIC is the explicit door."""
+        return self._is_set(resource, setting) and not (
+            setting == "ORIGINS" and self._value(resource, "PUBLIC")
+        )
 
     def _default(self, name: str) -> Any:
         text = BY_NAME[name].defaults.get(self._environment)
@@ -357,12 +372,11 @@ class _Draft:
     def _problem(self, resource: str, name: str, fault: Fault, rule: str | None = None) -> Problem:
         path = self._path_of(resource, name)
         stack = self._merged.stacks.get(path)
-        tagged = None if rule is None else f"{resource}|{rule}"
         if stack:
-            return stack[0].problem(fault, tagged)
+            return stack[0].problem(fault, rule)
         variable = full_name(path)
         return Problem(
-            fault.code, variable, variable, "the defaults", fault.message, fault.value, fault.remedy, tagged
+            fault.code, variable, variable, "the defaults", fault.message, fault.value, fault.remedy, rule
         )
 
     def _resource(self, name: str) -> Resource:
@@ -453,17 +467,12 @@ class _Draft:
                 self._problems.append(self._problem(name, "UNSAFE_ALLOW", fault))
         return frozenset(named)
 
-    def _judged(self, resource: Resource) -> Iterator[Problem]:
-        public = bool(self._value(resource.name, "PUBLIC"))
+    def _contradictions(self, resource: Resource) -> Iterator[Problem]:
         for contradiction in contradictions(resource):
             credentials = self._spelled(resource.name, "ALLOW_CREDENTIALS")
             remedy = contradiction.remedy.format(credentials=credentials)
             fault = Fault(contradiction.code, contradiction.message, None, remedy)
             yield self._problem(resource.name, contradiction.setting, fault)
-        for rule, fault in broken(resource):
-            is_default = rule.setting is not None and not self._is_set(resource.name, rule.setting)
-            if rule.setting is not None and not is_default and not (public and rule.id == "wildcard"):
-                yield self._problem(resource.name, rule.setting, fault, rule.id)
 
     def _unused(self) -> Iterator[Problem]:
         """Origins of the app that no resource inherits: they look as if they let somebody in."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
 _WEB = frozenset({"http", "https"})
+_COMMON_METHODS = frozenset({"PATCH", "QUERY"})
 
 
 class Level(StrEnum):
@@ -103,6 +104,10 @@ def _all_headers(resource: Resource) -> Iterator[str]:
         yield "*"
 
 
+def _lower_case_methods(resource: Resource) -> Iterator[str]:
+    yield from (m for m in sorted(resource.methods) if m != m.upper() and m.upper() in _COMMON_METHODS)
+
+
 def _is_on_public_suffix(pattern: OriginPattern) -> bool:
     if pattern.kind is not OriginKind.SUBDOMAINS:
         return False
@@ -180,6 +185,14 @@ RULES: tuple[Rule, ...] = (
         broken_by=_all_headers,
         message="lets pages set any request header.",
         remedy="Name the headers that the app reads",
+    ),
+    _rule(
+        "method-case",
+        "warn warn warn warn",
+        setting="METHODS",
+        broken_by=_lower_case_methods,
+        message="is sent by browsers as a page writes it; only six methods are upper-cased.",
+        remedy="Write it in capitals, if pages do",
     ),
     _rule("unknown", "warn error error error"),
     _rule("shadowed", "info info warn warn"),

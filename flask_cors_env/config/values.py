@@ -41,10 +41,12 @@ class OriginValue(NamedTuple):
 
 
 def unquote(text: str) -> str:
-    """*text* trimmed, and without one matching outer pair of quotes."""
+    """*text* trimmed, and without one matching outer pair of quotes, unless they are those of two members."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        return text[1:-1].strip()
+        inner = text[1:-1].strip()
+        if text[0] not in inner or inner.startswith("["):
+            return inner
     return text
 
 
