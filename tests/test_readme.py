@@ -12,6 +12,8 @@ import pytest
 from regenerate import readme
 from regenerate import reference as settings_reference
 
+from flask_cors_env import cors_decided
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
 VOLATILE = {"timestamp", "log.record.uid"}
@@ -65,7 +67,26 @@ def test_a_shown_preflight_and_its_event_are_what_one_sees(number, monkeypatch, 
 
 
 def test_the_pure_example_runs():
-    exec(blocks("python")[2], {})
+    (source,) = [block for block in blocks("python") if "import Policy" in block]
+    exec(source, {})
+
+
+def test_the_example_of_signals_runs(capsys):
+    (source,) = [block for block in blocks("python") if "cors_decided.connect" in block]
+    scope, shop = {}, {}
+    exec(source, scope)
+    exec(blocks("python")[0], shop)
+    shop["create_app"]().test_client().get("/", headers={"Origin": "https://a.example"})
+    cors_decided.disconnect(scope["count"])
+    assert capsys.readouterr().out == "deny origin_not_listed https://a.example\n"
+
+
+def test_the_example_of_counters_runs():
+    (source,) = [block for block in blocks("python") if "prometheus.connect" in block]
+    receivers = set(cors_decided.receivers)
+    exec(source, {"app": object()})
+    for receiver in [r for key, r in cors_decided.receivers.items() if key not in receivers]:
+        cors_decided.disconnect(receiver)
 
 
 def test_the_shown_error_is_what_one_sees():
