@@ -180,7 +180,14 @@ def _handlers(logger: logging.Logger) -> Iterator[logging.Handler]:
 
 
 def _is_reachable(logger: logging.Logger) -> bool:
-    return not logger.disabled and next(_handlers(logger), None) is not None
+    """`_handlers`, unrolled: this is asked for every event."""
+    at: logging.Logger | None = None if logger.disabled else logger
+    while at is not None:
+        for handler in at.handlers:
+            if not isinstance(handler, logging.NullHandler):
+                return True
+        at = at.parent if at.propagate else None
+    return False
 
 
 def _passes(logger: logging.Logger, level: str) -> bool:
@@ -234,9 +241,9 @@ class Routes:
         """The route that an event takes now."""
         if structlog.is_configured() and self._takes_structlog():
             return self._through_structlog()
-        if self._is_apps or (self._is_auto and _is_reachable(self._logging.logger)):
-            return self._logging
-        return self.own
+        if self._is_auto:
+            return self._logging if _is_reachable(self._logging.logger) else self.own
+        return self._logging if self._is_apps else self.own
 
     def _takes_structlog(self) -> bool:
         """A test that captures logs gets them whatever the sink."""

@@ -57,15 +57,21 @@ class Outlet:
             raise ShortWriteError("only part of a line was written")
 
     def _put_in_time(self, descriptor: int, line: bytes) -> int:
-        now = time.monotonic()
-        if now < self._muted_until:
+        if self._muted_until and time.monotonic() < self._muted_until:
             raise StuckReaderError("the reader is stuck")
+        try:
+            return _write_now(descriptor, line)
+        except BlockingIOError:
+            return self._put_late(descriptor, line)
+
+    def _put_late(self, descriptor: int, line: bytes) -> int:
+        """Write as soon as there is room, or give up for a while."""
+        now = time.monotonic()
         deadline = now + _WAIT
         while now < deadline:
-            try:
+            _wait(descriptor, deadline - now)
+            with contextlib.suppress(BlockingIOError):
                 return _write_now(descriptor, line)
-            except BlockingIOError:
-                _wait(descriptor, deadline - now)
             now = time.monotonic()
         self._muted_until = now + _MUTE
         raise StuckReaderError("the reader is stuck")

@@ -1,17 +1,33 @@
 """The log can be believed: one line an event, nothing unescaped or unbounded, every loss counted."""
 
+import contextlib
 import json
 import os
 import threading
+import time
 
 import pytest
+from apps import APP, make, valid
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator, ValidationError
 
-from flask_cors_env import CORS, CORSConfigError
+from flask_cors_env import CORS, CORSConfigError, Policy, Request, Resource, decide
+from flask_cors_env.answers.verify import verify
 from flask_cors_env.audit.emit import LINE_LIMIT, AuditLog
-from flask_cors_env.audit.event import DECISION, ENVELOPE, FIELDS, GAP, clean, network_of
+from flask_cors_env.audit.event import (
+    DECISION,
+    ENVELOPE,
+    FIELDS,
+    GAP,
+    Surroundings,
+    clean,
+    decision_fields,
+    json_schema,
+    network_of,
+)
+from flask_cors_env.audit.opening import format_of
 from flask_cors_env.audit.sink import FileSink, StreamSink
 
 
@@ -190,3 +206,110 @@ def test_an_unknown_sink_is_refused(name):
 )
 def test_a_clients_address_is_cut_to_its_network(address, network):
     assert network_of(address) == network
+
+
+def test_two_apps_that_share_a_file_are_two_writers_without_holes(tmp_path):
+    log = tmp_path / "log"
+    apps = [make({"CORS_AUDIT_SINK": f"file:{log}"}, ORIGINS=APP)[0] for _ in range(2)]
+    for app in apps * 3:
+        app.test_client().get("/items", headers={"Origin": APP})
+    found = verify([log.read_text().splitlines()])
+    assert (found.is_whole, [writer.records for writer in found.writers]) == (True, [4, 4])
+
+
+def test_one_app_writes_to_its_own_sink_only(tmp_path, capfd):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for log in (first, second):
+        app, _ = make({"CORS_AUDIT_SINK": f"file:{log}"}, ORIGINS=APP)
+        app.test_client().get("/items", headers={"Origin": APP})
+    assert [len(log.read_text().splitlines()) for log in (first, second)] == [2, 2]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def full_pipe(monkeypatch):
+    theirs, ours = os.pipe()
+    stream = os.fdopen(ours, "w")
+    monkeypatch.setattr("sys.pipe", stream, raising=False)  # sys.stderr is the runner's between the phases
+    os.set_blocking(ours, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(ours, b"x" * 4096)
+    os.set_blocking(ours, True)
+    yield theirs
+    stream.close()
+    os.close(theirs)
+
+
+@pytest.mark.parametrize("nowait", [True, False])
+def test_a_full_pipe_is_waited_for_once_and_then_left_alone_for_a_while(full_pipe, nowait, monkeypatch):
+    monkeypatch.setattr("flask_cors_env.audit.sink._MUTE", 0.2)
+    if not nowait:  # as on a kernel that cannot
+        monkeypatch.setattr("flask_cors_env.audit.sink._NOWAIT", 0)
+    log = log_to(StreamSink("pipe"))
+    start = time.monotonic()
+    for _ in range(50):
+        log.write("info", DECISION, {})
+    assert 0.1 <= time.monotonic() - start < 0.2
+    assert log.lost == 50
+    os.read(full_pipe, 1 << 20)
+    time.sleep(0.25)
+    log.write("info", DECISION, {})
+    decision, gap = [json.loads(line) for line in os.read(full_pipe, 1 << 20).splitlines()]
+    assert (sequence(decision), gap["cors.audit.lost"]) == (51, 50)
+    assert gap["error.type"] == "StuckReaderError"
+
+
+def test_a_file_that_ends_within_a_line_goes_on_with_a_line_of_its_own(tmp_path):
+    (tmp_path / "log").write_text('{"cors.schema":1,"timest')
+    FileSink(str(tmp_path / "log")).write(b"whole\n")
+    assert (tmp_path / "log").read_text().splitlines()[-1] == "whole"
+
+
+def test_a_fifo_that_nobody_reads_from_is_a_loss(tmp_path):
+    os.mkfifo(tmp_path / "log")
+    log = log_to(FileSink(str(tmp_path / "log")))
+    log.write("info", DECISION, {})
+    assert log.lost == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "terminal", "chosen", "expected"),
+    [
+        ("development", True, "auto", "console"),
+        ("development", False, "auto", "json"),
+        ("production", True, "auto", "json"),
+        ("development", True, "json", "json"),
+        ("production", False, "console", "console"),
+    ],
+)
+def test_lines_are_for_people_at_a_terminal_in_development(
+    environment, terminal, chosen, expected, monkeypatch
+):
+    monkeypatch.setattr("flask_cors_env.audit.opening.is_terminal", lambda _: terminal)
+    assert format_of({"AUDIT_FORMAT": chosen, "AUDIT_SINK": "auto"}, environment) == expected
+
+
+def test_every_field_says_what_it_is_and_is_in_the_schema_once():
+    for fields in (ENVELOPE, *FIELDS.values()):
+        names = [field.name for field in fields]
+        assert len(names) == len(set(names))
+        assert all(field.meaning and field.example for field in fields)
+    schema = json_schema()
+    Draft202012Validator.check_schema(schema)
+    assert [one["title"] for one in schema["oneOf"]] == list(FIELDS)
+
+
+@pytest.mark.parametrize(
+    "foreign", [{"cors.invented": 1}, {"cors.decision": "perhaps"}, {"cors.origin": "\x1b"}]
+)
+def test_the_schema_refuses_what_is_not_in_the_catalogue(foreign):
+    sink = Lines()
+    request = Request(APP)
+    policy = Policy([Resource.parse(origins=[APP])])
+    fields = decision_fields(request, decide(policy, request), Surroundings(), 200, policy.id)
+    log_to(sink).write("info", DECISION, fields)
+    (event,) = sink.events
+    assert valid({**event, "request_id": "the app's own"})
+    with pytest.raises(ValidationError):
+        valid({**event, **foreign})
