@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -95,6 +95,7 @@ class AuditLog:
         level: The value of CORS_AUDIT_LEVEL; None where nothing but policies is written.
         told: What events tell of clients.
         sender: The app, for signals.
+        facts: What ``cors.policy.loaded`` tells of these settings.
 
     Attributes:
         allows: Whether an allow is written.
@@ -102,6 +103,7 @@ class AuditLog:
         skips: Whether a request that is not decided is.
         told: As given.
         sender: As given.
+        facts: As given.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per setting
@@ -117,6 +119,7 @@ class AuditLog:
         level: str | None = "decision",
         told: Told = Told(),  # noqa: B008 - frozen
         sender: Any = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         self._routes = Routes(where, sink, tuple(processors), render)
         self._service: Event = {"service.name": clean(service)}
@@ -130,6 +133,7 @@ class AuditLog:
         self.skips = level == "all"
         self.told = told
         self.sender = sender
+        self.facts = dict(facts or {})
         _LOGS.add(self)
 
     def renew(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import POLICY_LOADED, Event, clean
@@ -24,7 +23,6 @@ def write_policy(
     policy_id: str,
     canonical: str,
     values: Mapping[str, str],
-    settings: Mapping[str, Any],
 ) -> None:
     """
     Write ``cors.policy.loaded``.
@@ -34,12 +32,11 @@ def write_policy(
         policy_id: The policy's digest.
         canonical: The whole policy as JSON.
         values: What else is told, of any length; an empty one is left out.
-        settings: Short facts, told once, in the first part.
     """
     suppressed = suppressed_levels(log)
     route = log.route().name
     told = {
-        **settings,
+        **log.facts,
         "cors.audit.route": route,
         "cors.audit.guarantee": "own" if route == "own" else "app",
         **({"cors.audit.suppressed": ",".join(suppressed)} if suppressed else {}),

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from structlog.typing import Processor
 
+from flask_cors_env._version import __version__
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import CLIENTS, Told
 from flask_cors_env.audit.render import FORMATS
@@ -39,6 +40,7 @@ def open_log(  # noqa: PLR0913 - what a log depends on
         processors: The app's own, run on every event.
     """
     attributes = resource_attributes(environ.get(_ATTRIBUTES, ""))
+    chosen = _format(settings, environment)
     return AuditLog(
         open_sink(settings["AUDIT_SINK"]),
         service=environ.get(_NAME) or attributes.get("service.name") or name,
@@ -46,14 +48,15 @@ def open_log(  # noqa: PLR0913 - what a log depends on
         environment=environment,
         processors=processors,
         where=settings["AUDIT_SINK"],
-        render=FORMATS[format_of(settings, environment)],
+        render=FORMATS[chosen],
         level=settings["AUDIT_LEVEL"] if settings["AUDIT"] else None,
         told=Told(CLIENTS[settings["AUDIT_CLIENT"]], settings["AUDIT_PATH"]),
         sender=app,
+        facts=_facts(settings, chosen),
     )
 
 
-def format_of(settings: Mapping[str, Any], environment: str) -> str:
+def _format(settings: Mapping[str, Any], environment: str) -> str:
     """``json`` or ``console``; the setting's ``auto`` is for people where there is one."""
     chosen: str = settings["AUDIT_FORMAT"]
     if chosen != "auto":
@@ -61,15 +64,16 @@ def format_of(settings: Mapping[str, Any], environment: str) -> str:
     return "console" if environment == "development" and is_terminal(settings["AUDIT_SINK"]) else "json"
 
 
-def facts(settings: Mapping[str, Any], environment: str) -> dict[str, Any]:
+def _facts(settings: Mapping[str, Any], chosen: str) -> dict[str, Any]:
     """The settings of the log, as ``cors.policy.loaded`` tells them."""
     return {
         "cors.audit.enabled": settings["AUDIT"],
         "cors.audit.level": settings["AUDIT_LEVEL"],
-        "cors.audit.format": format_of(settings, environment),
+        "cors.audit.format": chosen,
         "cors.audit.sink": settings["AUDIT_SINK"],
         "cors.audit.client": settings["AUDIT_CLIENT"],
         "cors.audit.path": settings["AUDIT_PATH"],
+        "otel.scope.version": __version__,
     }
 
 

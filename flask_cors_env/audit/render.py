@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
-from flask_cors_env.audit.event import DECISION, LIMIT, Event, clean
+from flask_cors_env.audit.event import DECISION, LIMIT, POLICY_LOADED, Event, clean
 
 try:
     import orjson
@@ -52,7 +52,7 @@ def _shortened(event: Mapping[str, Any]) -> Event:
 
 def render_console(_logger: Any, level: str, event: MutableMapping[str, Any]) -> bytes:
     """The same for a person at a terminal: what was asked, what came of it, and the remedy."""
-    text = _decision(event) if event.get("event") == DECISION else _other(event)
+    text = _SENTENCES.get(event.get("event", ""), _other)(event)
     time = str(event.get("timestamp", ""))[11:19]
     line = f"{time} CORS {level:<7} {text} [{event.get('log.record.uid', '')}]"
     return clean(line, LINE_LIMIT - 1).replace("\\\\", "\\").encode() + b"\n"
@@ -72,6 +72,21 @@ def _decision(event: Mapping[str, Any]) -> str:
     return "; ".join(part for part in parts if part) + (f". {hint}" if hint else "")
 
 
+def _policy(event: Mapping[str, Any]) -> str:
+    get = event.get
+    part = "" if get("cors.policy.parts") == 1 else f" (part {get('cors.policy.part')})"
+    lists = {"set": "env", "warnings": "warnings", "exempt": "exempt", "unsafe": "unsafe_allow"}
+    named = [
+        f"; {word}: {get(f'cors.policy.{name}')}"
+        for word, name in lists.items()
+        if get(f"cors.policy.{name}")
+    ]
+    because = f" because {get('cors.policy.because')}" if get("cors.policy.because") else ""
+    where = get("deployment.environment.name")
+    return f"policy {get('cors.policy.id')}{part} holds in {where}{because}{''.join(named)}"
+
+
+_SENTENCES = {DECISION: _decision, POLICY_LOADED: _policy}
 _ENVELOPE = ("cors.schema", "timestamp", "level", "event", "log.record.uid", "service.name")
 
 

@@ -17,10 +17,9 @@ from flask import Blueprint, Flask, current_app
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder
 
-from flask_cors_env._version import __version__
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.loaded import write_policy
-from flask_cors_env.audit.opening import facts, open_log
+from flask_cors_env.audit.opening import open_log
 from flask_cors_env.audit.signals import cors_policy_changed, tell
 from flask_cors_env.audit.sink import why_not
 from flask_cors_env.config.build import Built, Inputs, build, is_ours
@@ -386,7 +385,7 @@ class _State:
         self._active = active._replace(policy=built.policy, selector=selector)
         if built.policy.id != active.policy.id:
             tell_changed(active.log, active.policy, built.policy, trigger)
-            _tell(self._built, active.log, {**_set_by(inputs), "cors.policy.exempt": _exempt(self._app)})
+            _tell(self._built, active.log, self._app)
             tell(cors_policy_changed, self._app, previous=active.policy, policy=built.policy)
         return self._active
 
@@ -406,11 +405,10 @@ class _State:
     def _begin(self, environ: WSGIEnvironment) -> Active:
         """Build from what holds now: config, routes and views may have changed, and the server is seen."""
         self._server = environ.get("SERVER_SOFTWARE", "")
-        inputs = self._read(self._server)
-        self._built, self._selector = self._build(inputs)
+        self._built, self._selector = self._build(self._read(self._server))
         built = self._built
         log = self._open_log(built)
-        _tell(built, log, {**_set_by(inputs), "cors.policy.exempt": _exempt(self._app)})
+        _tell(built, log, self._app)
         _warn_of_places(self._app)
         if built.app["RELOAD"] and built.files:
             self._watch = Watch(built.files, built.app["RELOAD"])
@@ -493,21 +491,19 @@ def _refuse_sink(built: Built) -> None:
         raise CORSConfigError([problem], str(built.environment))
 
 
-def _set_by(inputs: Inputs) -> dict[str, str]:
-    """The settings that somebody set, and what UNSAFE_ALLOW says among them."""
-    given = {**inputs.config, **inputs.environ}
-    names = {name for name in given if is_ours(name)}
-    for _, options in inputs.arguments:
-        names |= {f"{name}=" for name, value in options.items() if value is not None}
-    unsafe = {str(given[name]) for name in names & given.keys() if name.upper().endswith("UNSAFE_ALLOW")}
-    return {"cors.policy.env": ",".join(sorted(names)), "cors.policy.unsafe_allow": ",".join(sorted(unsafe))}
+def _told(built: Built, app: Flask) -> dict[str, Iterable[str]]:
+    """What ``cors.policy.loaded`` lists."""
+    given = [leaf for leaf in built.leaves if not leaf.source.startswith("default of ")]
+    unsafe = [leaf.value for leaf in given if leaf.setting == "UNSAFE_ALLOW"]
+    return {
+        "cors.policy.env": {leaf.source.partition(" in ")[0] for leaf in given},
+        "cors.policy.warnings": {warning.code for warning in built.warnings},
+        "cors.policy.unsafe_allow": {rule for value in unsafe for rule in value.split(", ")},
+        "cors.policy.exempt": {view.endpoint for view in marked_views(app) if view.mark.exempt},
+    }
 
 
-def _exempt(app: Flask) -> str:
-    return ",".join(sorted({view.endpoint for view in marked_views(app) if view.mark.exempt}))
-
-
-def _tell(built: Built, log: AuditLog, values: Mapping[str, str]) -> None:
+def _tell(built: Built, log: AuditLog, app: Flask) -> None:
     """Say once what holds: to the audit log, and its warnings to the app's operators."""
     for warning in built.warnings:
         _LOG.warning("CORS: %s", warning)
@@ -515,10 +511,6 @@ def _tell(built: Built, log: AuditLog, values: Mapping[str, str]) -> None:
         _LOG.warning("CORS: %s", note)
     for hint in built.notes:
         _LOG.info("CORS: %s", hint)
-    rest = {
-        "cors.policy.because": built.environment.because,
-        "cors.policy.warnings": ",".join(dict.fromkeys(warning.code for warning in built.warnings)),
-        **values,
-    }
-    settings = {**facts(built.app, built.environment.name), "otel.scope.version": __version__}
-    write_policy(log, built.policy.id, built.policy.canonical_json(), rest, settings)
+    told = {name: ",".join(sorted(values)) for name, values in _told(built, app).items()}
+    values = {"cors.policy.because": built.environment.because, **told}
+    write_policy(log, built.policy.id, built.policy.canonical_json(), values)

@@ -27,7 +27,7 @@ from flask_cors_env.audit.event import (
     json_schema,
     network_of,
 )
-from flask_cors_env.audit.opening import format_of
+from flask_cors_env.audit.opening import _format
 from flask_cors_env.audit.sink import FileSink, StreamSink
 
 
@@ -287,7 +287,7 @@ def test_lines_are_for_people_at_a_terminal_in_development(
     environment, terminal, chosen, expected, monkeypatch
 ):
     monkeypatch.setattr("flask_cors_env.audit.opening.is_terminal", lambda _: terminal)
-    assert format_of({"AUDIT_FORMAT": chosen, "AUDIT_SINK": "auto"}, environment) == expected
+    assert _format({"AUDIT_FORMAT": chosen, "AUDIT_SINK": "auto"}, environment) == expected
 
 
 def test_every_field_says_what_it_is_and_is_in_the_schema_once():

@@ -356,7 +356,7 @@ def test_path_and_user_agent_are_told_where_that_is_switched_on(capfd):
 def test_the_console_line_is_for_people_and_names_the_remedy(capfd):
     asked(AUDIT_FORMAT="console")
     loaded, allow, deny = capfd.readouterr().err.splitlines()
-    assert "cors.policy.loaded" in loaded
+    assert "holds in production because CORS_ENV=production; set: CORS_AUDIT_FORMAT" in loaded
     assert f"CORS info    allow actual GET from {APP}: origin_exact, 200 [" in allow
     assert f"deny preflight PUT from {EVIL}: origin_not_listed, 403" in deny
     assert "Add the origin to CORS_ORIGINS. [" in deny
