@@ -10,13 +10,22 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from flask_cors_env.core import protocol
-from flask_cors_env.core.origin import Match, Near, is_serialized
-from flask_cors_env.core.policy import Fields, Policy, Resource, origin_allowed_by_function
-from flask_cors_env.core.reason import Difference, Note, Reason, Verdict
+from flask_cors_env.core.near import Near
+from flask_cors_env.core.origin import Match, is_serialized
+from flask_cors_env.core.policy import (
+    Fields,
+    Policy,
+    Resource,
+    origin_allowed_by_function,
+    preflight_tail,
+)
+from flask_cors_env.core.protocol import ACAO, MAX_ORIGIN
+from flask_cors_env.core.reason import Note, Reason, Verdict
 from flask_cors_env.core.request import Kind, Request
 
 #: Request-header names that no environment but development lets in unnamed.
 _NAMED_EVERYWHERE = frozenset({"authorization", "content-type"})
+_ORIGIN = ("Origin",)
 
 
 class Status(IntEnum):
@@ -43,6 +52,7 @@ class Decision(NamedTuple):
         fields: Response fields to be set, in sending order. No fields: do not share.
         vary: Names to be added to ``Vary``.
         status: What to answer at once, ahead of the application; None where it goes on to the application.
+        error: What the application's own function raised, to be logged; or None.
     """
 
     kind: Kind
@@ -56,6 +66,7 @@ class Decision(NamedTuple):
     fields: Fields = ()
     vary: tuple[str, ...] = ()
     status: int | None = None
+    error: Exception | None = None
 
     @property
     def reason(self) -> Reason:
@@ -66,7 +77,7 @@ class Decision(NamedTuple):
     def remedy_variable(self) -> str | None:
         """The variable that changes the outcome, or None where no setting does."""
         setting = self.reasons[0].setting
-        if Note.DEVELOPMENT_DEFAULT in self.notes and self.resource is not None:
+        if self._is_by_default and self.resource is not None:
             setting = "ORIGINS" if "ORIGINS" in self.resource.defaulted else "ALLOW_HEADERS"
         if setting is None:
             return None
@@ -75,7 +86,12 @@ class Decision(NamedTuple):
     @property
     def remedy_hint(self) -> str:
         """One sentence for whoever wants another outcome."""
-        return self.reasons[0].remedy.format(variable=self.remedy_variable)
+        remedy = Note.DEVELOPMENT_DEFAULT.remedy if self._is_by_default else None
+        return (remedy or self.reasons[0].remedy).format(variable=self.remedy_variable)
+
+    @property
+    def _is_by_default(self) -> bool:
+        return Note.DEVELOPMENT_DEFAULT in self.notes
 
 
 def decide(policy: Policy, request: Request) -> Decision:
@@ -107,161 +123,149 @@ def decide_within(resource: Resource | None, request: Request, *, explained: boo
         request: As for `decide`.
         explained: Whether a refused preflight tells the browser's console the cause (development).
     """
-    origin, kind = request.origin, request.kind
+    origin = request.origin
     if origin is None or request.same_origin:
-        return _undecided(resource, kind, Reason.NO_ORIGIN if origin is None else Reason.SAME_ORIGIN)
+        return _undecided(resource, request)
     if resource is None:
-        return Decision(kind, Verdict.DENY, (Reason.NO_RESOURCE,))
+        return Decision(request.kind, Verdict.DENY, (Reason.NO_RESOURCE,))
     if not resource.enabled:
         reason = Reason.ROUTE_EXEMPT if resource.exempt else Reason.DISABLED
-        return Decision(kind, Verdict.SKIP, (reason,), resource)
+        return Decision(request.kind, Verdict.SKIP, (reason,), resource)
     found = _judge_origin(resource, request, origin)
-    if kind is Kind.PREFLIGHT:
-        return _preflight(resource, request, found, explained=explained)
+    if request.kind is Kind.PREFLIGHT:
+        return _preflight(resource, request, origin, found, explained=explained)
     if isinstance(found, Match):
         return _allow_actual(resource, request, origin, found)
-    return _deny(resource, kind, (found,), near=_nearest(resource, origin))
+    return _deny_actual(resource, found)
 
 
-def _undecided(resource: Resource | None, kind: Kind, reason: Reason) -> Decision:
+def _undecided(resource: Resource | None, request: Request) -> Decision:
     """No CORS request, or none that needs sharing; caches still have to tell such responses apart."""
+    reason = Reason.NO_ORIGIN if request.origin is None else Reason.SAME_ORIGIN
     if resource is None or not resource.enabled:
-        return Decision(kind, Verdict.SKIP, (reason,), resource)
-    return Decision(
-        kind, Verdict.SKIP, (reason,), resource, fields=resource.constant_fields or (), vary=resource.vary
-    )
+        return Decision(request.kind, Verdict.SKIP, (reason,), resource)
+    fields = resource.constant_fields or ()
+    return Decision(request.kind, Verdict.SKIP, (reason,), resource, fields=fields, vary=resource.vary)
 
 
-def _judge_origin(resource: Resource, request: Request, origin: str) -> Match | Reason:
-    """The entry that lets the origin in, or the reason why none does."""
-    if len(origin) > protocol.MAX_ORIGIN:
-        return Reason.ORIGIN_MALFORMED
+class _Refusal(NamedTuple):
+    """Why an origin is not let in; *error* is what the application's function raised."""
+
+    reason: Reason
+    near: Near | None = None
+    error: Exception | None = None
+
+
+def _judge_origin(resource: Resource, request: Request, origin: str) -> Match | _Refusal:
+    if len(origin) > MAX_ORIGIN:
+        return _Refusal(Reason.ORIGIN_MALFORMED)
     found = resource.origins.match(origin)
     if found is not None:
         return found
     if not is_serialized(origin):
-        return Reason.ORIGIN_MALFORMED
+        return _Refusal(Reason.ORIGIN_MALFORMED, resource.origins.nearest(origin))
     if resource.origin_function is not None:
-        return _ask(resource, request)
-    return Reason.NULL_NOT_ALLOWED if origin == "null" else Reason.ORIGIN_NOT_LISTED
+        return _ask(resource, request, origin)
+    if origin == "null":
+        return _Refusal(Reason.NULL_NOT_ALLOWED)
+    return _Refusal(Reason.ORIGIN_NOT_LISTED, resource.origins.nearest(origin))
 
 
-def _ask(resource: Resource, request: Request) -> Match | Reason:
+def _ask(resource: Resource, request: Request, origin: str) -> Match | _Refusal:
+    """Ask the application's function; with credentials, the opaque origin is nobody's to let in."""
+    null = origin == "null"
     try:
-        allowed = origin_allowed_by_function(resource, request)
-    except Exception:  # noqa: BLE001 - the application's code; whatever it raises, nothing is shared
-        return Reason.INTERNAL_ERROR
-    return Match(Reason.ORIGIN_CALLABLE, "callable") if allowed else Reason.ORIGIN_NOT_LISTED
-
-
-def _nearest(resource: Resource, origin: str) -> Near | None:
-    return resource.origins.nearest(origin) if len(origin) <= protocol.MAX_ORIGIN else None
-
-
-def _deny(
-    resource: Resource,
-    kind: Kind,
-    reasons: tuple[Reason, ...],
-    *,
-    offending: tuple[str, ...] = (),
-    near: Near | None = None,
-) -> Decision:
-    preflight = kind is Kind.PREFLIGHT
-    answered = preflight or resource.enforce
-    return Decision(
-        kind,
-        Verdict.DENY,
-        reasons,
-        resource,
-        None,
-        offending,
-        near,
-        vary=resource.preflight_vary if preflight else resource.vary,
-        status=Status.FORBIDDEN if answered else None,
-    )
-
-
-def _acao(resource: Resource, origin: str) -> tuple[str, str]:
-    return (protocol.ACAO, "*" if resource.constant_fields is not None else origin)
+        if not (null and resource.allow_credentials) and origin_allowed_by_function(resource, request):
+            return Match(Reason.ORIGIN_CALLABLE, "callable")
+    except Exception as error:  # noqa: BLE001 - the application's code; whatever it raises, nothing is shared
+        return _Refusal(Reason.INTERNAL_ERROR, error=error)
+    return _Refusal(Reason.NULL_NOT_ALLOWED if null else Reason.ORIGIN_NOT_LISTED)
 
 
 def _allow_actual(resource: Resource, request: Request, origin: str, found: Match) -> Decision:
     notes: tuple[Note, ...] = ()
-    if resource.defaulted and "ORIGINS" in resource.defaulted:
+    if "ORIGINS" in resource.defaulted:
         notes = (Note.DEVELOPMENT_DEFAULT,)
     if request.credentialed and not resource.allow_credentials:
         notes = (*notes, Note.CREDENTIALS_NOT_ALLOWED)
-    fields = resource.constant_fields or ((protocol.ACAO, origin), *resource.actual_tail)
+    fields, vary = resource.constant_fields or ((ACAO, origin), *resource.actual_tail), resource.vary
     return Decision(
-        Kind.ACTUAL,
-        Verdict.ALLOW,
-        (found.reason,),
-        resource,
-        found.rule,
-        (),
-        None,
-        notes,
-        fields,
-        resource.vary,
-    )
+        Kind.ACTUAL, Verdict.ALLOW, (found.reason,), resource, found.rule, (), None, notes, fields, vary
+    )  # fmt: skip
 
 
-def _preflight(resource: Resource, request: Request, found: Match | Reason, *, explained: bool) -> Decision:
-    reasons: list[Reason] = [] if isinstance(found, Match) else [found]
-    offending: tuple[str, ...] = ()
+def _deny_actual(resource: Resource, refusal: _Refusal) -> Decision:
+    """A refused origin's response is told from others also where those have a constant ACAO."""
+    reason, near, error = refusal
+    status = Status.FORBIDDEN if resource.enforce else None
+    return Decision(
+        Kind.ACTUAL, Verdict.DENY, (reason,), resource, None, (), near, (), (), _ORIGIN, status, error
+    )  # fmt: skip
+
+
+def _preflight(
+    resource: Resource, request: Request, origin: str, found: Match | _Refusal, *, explained: bool
+) -> Decision:
     method = request.requested_method or ""
-    names = protocol.parse_names(request.requested_headers or "")
-    if names is None or len(method) > protocol.MAX_METHOD or not protocol.is_token(method):
-        reasons.append(Reason.REQUEST_MALFORMED)
-    else:
-        refused = resource.allow_headers.refused(names)
-        if not _allows_method(resource, method):
-            reasons.append(Reason.METHOD_NOT_ALLOWED)
-            offending = (method,)
-        if refused:
-            reasons.append(Reason.HEADER_NOT_ALLOWED)
-            offending += refused
-    if not reasons and isinstance(found, Match) and names is not None:
-        return _allow_preflight(resource, request, found, names)
-    origin = request.origin or ""
-    near = None if isinstance(found, Match) else _nearest(resource, origin)
-    denial = _deny(resource, Kind.PREFLIGHT, tuple(reasons), offending=offending, near=near)
-    if explained and isinstance(found, Match) and Reason.REQUEST_MALFORMED not in reasons:
-        asked = tuple(name for name in names or () if name not in offending)
-        fields = _preflight_fields(resource, origin, None if method in offending else method, asked)
+    names = protocol.parse_names(request.requested_headers) if request.requested_headers else ()
+    allowed = _allows_method(resource, method)
+    if names is None or not (allowed or protocol.is_method(method)):
+        return _deny_preflight(resource, found, (Reason.REQUEST_MALFORMED,))
+    refused = resource.allow_headers.refused(names)
+    if allowed and not refused and isinstance(found, Match):
+        return _allow_preflight(resource, method, origin, found, names)
+    reasons = () if allowed else (Reason.METHOD_NOT_ALLOWED,)
+    offending = () if allowed else (method,)
+    if refused:
+        reasons = (*reasons, Reason.HEADER_NOT_ALLOWED)
+    denial = _deny_preflight(resource, found, reasons, (*offending, *refused))
+    if explained and isinstance(found, Match):
+        fitting = tuple(name for name in names if name not in refused)
+        fields = _preflight_fields(resource, origin, method if allowed else None, fitting)
         return denial._replace(status=Status.OK, fields=fields, rule=found.rule)
     return denial
 
 
 def _allows_method(resource: Resource, method: str) -> bool:
-    if method in protocol.SAFELISTED_METHODS or method in resource.methods:
+    if method in resource.allowed_methods:
         return True
-    return "*" in resource.methods and method.upper() not in protocol.FORBIDDEN_METHODS
+    wildcard = "*" in resource.methods and protocol.is_method(method)
+    return wildcard and method.upper() not in protocol.FORBIDDEN_METHODS
 
 
-def _allow_preflight(resource: Resource, request: Request, found: Match, names: tuple[str, ...]) -> Decision:
-    notes: tuple[Note, ...] = ()
-    if resource.defaulted and (
-        "ORIGINS" in resource.defaulted
-        or (
-            "ALLOW_HEADERS" in resource.defaulted
-            and resource.allow_headers.needs_wildcard(names, _NAMED_EVERYWHERE)
-        )
-    ):
-        notes = (Note.DEVELOPMENT_DEFAULT,)
+def _deny_preflight(
+    resource: Resource,
+    found: Match | _Refusal,
+    reasons: tuple[Reason, ...],
+    offending: tuple[str, ...] = (),
+) -> Decision:
+    near, error, vary = None, None, resource.preflight_vary
+    if isinstance(found, _Refusal):
+        reasons = (found.reason, *reasons)
+        near, error, vary = found.near, found.error, protocol.PREFLIGHT_VARY
+    status = Status.FORBIDDEN
     return Decision(
-        Kind.PREFLIGHT,
-        Verdict.ALLOW,
-        (found.reason,),
-        resource,
-        found.rule,
-        (),
-        None,
-        notes,
-        _preflight_fields(resource, request.origin or "", request.requested_method, names),
-        resource.preflight_vary,
-        Status.NO_CONTENT,
-    )
+        Kind.PREFLIGHT, Verdict.DENY, reasons, resource, None, offending, near, (), (), vary, status, error
+    )  # fmt: skip
+
+
+def _allow_preflight(
+    resource: Resource, method: str, origin: str, found: Match, names: tuple[str, ...]
+) -> Decision:
+    notes = (Note.DEVELOPMENT_DEFAULT,) if _rests_on_a_default(resource, names) else ()
+    fields = _preflight_fields(resource, origin, method, names)
+    reasons, vary, status = (found.reason,), resource.preflight_vary, Status.NO_CONTENT
+    return Decision(
+        Kind.PREFLIGHT, Verdict.ALLOW, reasons, resource, found.rule, (), None, notes, fields, vary, status
+    )  # fmt: skip
+
+
+def _rests_on_a_default(resource: Resource, names: tuple[str, ...]) -> bool:
+    """Whether the preflight would be refused if the defaults of development were not there."""
+    if "ORIGINS" in resource.defaulted:
+        return True
+    unlisted = resource.allow_headers.unlisted(names) if "ALLOW_HEADERS" in resource.defaulted else ()
+    return not _NAMED_EVERYWHERE.issuperset(unlisted)
 
 
 def _preflight_fields(resource: Resource, origin: str, method: str | None, names: tuple[str, ...]) -> Fields:
@@ -271,24 +275,22 @@ def _preflight_fields(resource: Resource, origin: str, method: str | None, names
     Where a list cannot be written without the request (a wildcard beside credentials, a prefix), the
     allowed ones that were asked for stand in it: tokens all, within the bounds.
     """
+    acao = (ACAO, "*" if resource.constant_fields is not None else origin)
+    if resource.preflight_tail is not None:
+        return (acao, *resource.preflight_tail)
     methods, headers = resource.methods_field, resource.headers_field
     if methods is None:
-        methods = ", ".join(sorted(resource.methods - {"*"} | ({method} if method else set())))
+        asked = () if method is None else (method,)
+        methods = ", ".join(sorted(resource.allowed_methods.intersection(resource.methods).union(asked)))
     if headers is None:
-        headers = _echoed(resource, names)
-    fields = [_acao(resource, origin), *resource.preflight_tail]
-    if methods:
-        fields.append((protocol.ACAM, methods))
-    if headers:
-        fields.append((protocol.ACAH, headers))
-    return tuple(fields)
+        headers = _with_asked(resource, names)
+    return (acao, *preflight_tail(resource, methods, headers))
 
 
-def _echoed(resource: Resource, names: tuple[str, ...]) -> str:
+def _with_asked(resource: Resource, names: tuple[str, ...]) -> str:
     allowed = resource.allow_headers
-    listed = {name.lower() for name in allowed.names}
     star = ["*"] if allowed.any and not resource.allow_credentials else []
-    return ", ".join([*star, *allowed.names, *(name for name in names if name not in listed)])
+    return ", ".join([*star, *allowed.names, *allowed.unlisted(names)])
 
 
 def advice(decision: Decision) -> str:
@@ -300,6 +302,3 @@ def advice(decision: Decision) -> str:
         parts.append(f"Nearest entry: {decision.near.rule} ({decision.near.difference}).")
     parts.append(decision.remedy_hint)
     return " ".join(parts)
-
-
-__all__ = ["Decision", "Difference", "Status", "advice", "decide", "decide_within"]

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
+from urllib.parse import unquote
 
-_RULE = re.compile(r"<(?:(?P<converter>[a-zA-Z_][a-zA-Z0-9_]*)(?:\([^)]*\))?:)?[a-zA-Z_][a-zA-Z0-9_]*>")
+_RULE = re.compile(r"<(?:(?P<converter>[a-zA-Z_][a-zA-Z0-9_]*)(?:\(.*?\))?:)?[a-zA-Z_][a-zA-Z0-9_]*>")
 _REGEX_HABITS = re.compile(r"[\^$\\\[\](){}|?]|\.[*+]")
 _ESCAPED = re.compile(r"%[0-9a-fA-F]{2}")
 
@@ -53,7 +54,14 @@ class PathPattern:
     def specificity(self) -> tuple[int, int]:
         """Literal segments, then the glob's length: the greater wins."""
         length = sum(len(segment) + 1 for segment in self.segments) + (2 if self.deep else 0)
-        return sum("*" not in segment for segment in self.segments), length
+        # the last part of a Flask rule keeps to its segment: longer, though only a little, than a final star
+        in_one_segment = not self.deep and self.segments[-1] == "*"
+        return sum("*" not in segment for segment in self.segments), length + in_one_segment
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it stands for every path."""
+        return self.deep and not self.segments
 
     @property
     def is_literal(self) -> bool:
@@ -88,17 +96,20 @@ def parse_path(text: str) -> PathPattern:
     """
     if text in {"*", "/*"}:
         return PathPattern("/*", (), deep=True)
+    if not text.isprintable():
+        raise PathError("path-has-control", "has a control character in it.")
     plain = _RULE.sub(_converter_as_glob, text)
-    _refuse(plain)
+    _refuse(text, plain)
     segments = plain[1:].split("/")
-    _refuse_segments(segments)
+    _refuse_segments(text, segments)
     deep = segments[-1] == "*"
     kept = segments[:-1] if deep else segments
-    return PathPattern(text, tuple(segment.replace(_ONE, "*") for segment in kept), deep)
+    return PathPattern(text, tuple(_SEVERAL.sub("*", segment) for segment in kept), deep)
 
 
 #: Stands for a Flask rule's part until the pattern is split: unlike a final ``*`` it covers one segment.
 _ONE = "\0"
+_SEVERAL = re.compile("\0[\0*]*|\\*\0[\0*]*")
 
 
 def _converter_as_glob(match: re.Match[str]) -> str:
@@ -112,51 +123,52 @@ def _converter_as_glob(match: re.Match[str]) -> str:
     return "*"
 
 
-def _refuse(text: str) -> None:
-    if _REGEX_HABITS.search(text):
+def _refuse(text: str, plain: str) -> None:
+    """Refuse what is wrong with *text* as a whole; *plain* has its rule's parts replaced."""
+    if _REGEX_HABITS.search(plain):
         raise PathError(
-            "path-is-regex", "looks like a regular expression; a path is a glob.", _glob_for(text)
+            "path-is-regex", "looks like a regular expression; a path is a glob.", _glob_for(plain)
         )
     if not text.startswith("/"):
-        raise PathError("path-not-absolute", "does not begin with a slash.", _corrected("/" + text))
+        remedy = None if "://" in text else _corrected("/" + text)
+        raise PathError("path-not-absolute", "does not begin with a slash.", remedy)
     if _ESCAPED.search(text):
-        raise PathError("path-escaped", "is percent-encoded; paths are compared decoded.")
-    if "<" in text or ">" in text:
+        decoded = unquote(text)
+        remedy = None if "\ufffd" in decoded or _ESCAPED.search(decoded) else _corrected(decoded)
+        raise PathError("path-escaped", "is percent-encoded; paths are compared decoded.", remedy)
+    if "<" in plain or ">" in plain:
         raise PathError("path-bad-rule", "has a part in angle brackets that is no part of a Flask rule.")
-    if any(not char.isprintable() for char in text if char != _ONE):
-        raise PathError("path-has-control", "has a control character in it.")
 
 
-def _refuse_segments(segments: list[str]) -> None:
-    last = len(segments) - 1
+def _refuse_segments(text: str, segments: list[str]) -> None:
     if any("**" in segment for segment in segments):
-        fixed = ["*" if "**" in segment else segment for segment in segments]
+        final = text.endswith("/**")
         raise PathError(
             "path-double-star",
             'has "**"; a final "/*" covers every depth.',
-            _corrected("/" + "/".join(fixed)),
+            _corrected(text[:-1]) if final else None,
         )
-    if any(segment in {".", ".."} for segment in segments):
+    if not {".", ".."}.isdisjoint(segments):
         raise PathError("path-dot-segment", "has a dot segment.")
-    if any(segment == "" for i, segment in enumerate(segments) if i < last):
-        fixed = [segment for i, segment in enumerate(segments) if segment or i == last]
-        raise PathError("path-empty-segment", "has an empty segment.", _corrected("/" + "/".join(fixed)))
+    if "" in segments[:-1]:
+        raise PathError("path-empty-segment", "has an empty segment.", _corrected(re.sub("//+", "/", text)))
 
 
 def _corrected(text: str) -> str | None:
-    """*text* in canonical form if it is in the grammar, else None: a remedy is never itself wrong."""
+    """*text* if it is in the grammar, or corrected in turn: a remedy is never itself wrong."""
     try:
         return parse_path(text).text
-    except PathError:
-        return None
+    except PathError as error:
+        return error.remedy
 
 
 def _glob_for(text: str) -> str | None:
-    """The glob that was meant by the regular expression *text*."""
+    """The glob that was meant by the regular expression *text*; None where it would cover much more."""
     glob = text.replace(_ONE, "*").removeprefix("^").removesuffix("$").replace(r"\.", ".")
-    glob = re.sub(r"\((?:\?[:=!])?([^()]*)\)[*+?]?", "*", glob)
+    glob = re.sub(r"\((?:\?:)?[^()|?]*\)[*+?]?", "*", glob)
     glob = re.sub(r"(?:\[[^\]]*\]|\\[dwDWsS]|\.)(?:[*+?]|\{[^}]*\})", "*", glob)
-    return _corrected(re.sub(r"\*+", "*", glob))
+    glob = re.sub(r"\*+", "*", glob)
+    return None if glob == text else _corrected(glob)
 
 
 def glob_matches(glob: str, segment: str) -> bool:
@@ -223,19 +235,15 @@ def overlaps(entries: Iterable[tuple[PathPattern, T]]) -> Iterator[Overlap[T]]:
     for entry in entries:
         levels.setdefault(entry[0].specificity, []).append(entry)
     for level in levels.values():
-        literals: dict[str, tuple[PathPattern, T]] = {}
-        globs: list[tuple[PathPattern, T]] = []
+        groups: dict[str, list[tuple[PathPattern, T]]] = {}
         for entry in level:
-            rivals = (
-                globs if not entry[0].is_literal else [literals[t] for t in (entry[0].text,) if t in literals]
-            )
-            for rival in rivals:
-                if rival[1] is not entry[1] and rival[0].overlaps(entry[0]):
+            pattern, owner = entry
+            # a literal pattern is more specific than any glob that covers its path: only its equal rivals it
+            group = groups.setdefault(pattern.text if pattern.is_literal else "*", [])
+            for rival in group:
+                if rival[1] is not owner and rival[0].overlaps(pattern):
                     yield Overlap(rival, entry)
-            if entry[0].is_literal:
-                literals.setdefault(entry[0].text, entry)
-            else:
-                globs.append(entry)
+            group.append(entry)
 
 
 class _Node(Generic[T]):
@@ -260,11 +268,11 @@ class _Node(Generic[T]):
 
 class PathIndex(Generic[T]):
     """
-    Finds the value of the most specific pattern that covers a path; its cost does not grow with their number.
+    Finds the value of the most specific pattern that covers a path; literal segments cost one look-up each.
 
     Args:
-        entries: Patterns with their values. Of two patterns that specificity cannot tell apart on some
-            path, the first is found; `overlaps` tells such pairs.
+        entries: Patterns with their values. Which of two equally specific patterns is found on a path that
+            both cover is not said; `overlaps` tells such pairs.
     """
 
     def __init__(self, entries: Iterable[tuple[PathPattern, T]] = ()) -> None:
@@ -275,7 +283,7 @@ class PathIndex(Generic[T]):
         entries = list(entries)
         for pattern, value in entries:
             self._add(pattern, value)
-        if len(entries) == 1 and entries[0][0].text == "/*":
+        if len(entries) == 1 and entries[0][0].is_everything:
             self._everything = entries[0][1]
 
     def _add(self, pattern: PathPattern, value: T) -> None:
@@ -294,6 +302,8 @@ class PathIndex(Generic[T]):
 
     def find(self, path: str) -> T | None:
         """The value that governs *path*, which has one leading slash; None if no pattern covers it."""
+        if self._everything is not None:
+            return self._everything
         found = self._find(path)
         if found is not None and "/." in path:
             resolved = without_dot_segments(path)
@@ -302,8 +312,6 @@ class PathIndex(Generic[T]):
         return found
 
     def _find(self, path: str) -> T | None:
-        if self._everything is not None:
-            return self._everything
         literal = self._literal.get(path)
         if literal is not None:
             return literal
@@ -312,7 +320,7 @@ class PathIndex(Generic[T]):
     def _walk(self, segments: list[str]) -> T | None:
         """The most specific of the patterns on the way; a node is reached in one way only, so this ends."""
         best: T | None = None
-        rank = (-1, -1)
+        rank: tuple[int, int] = (-1, -1)
         reached = [(self._root, 0)]
         while reached:
             node, at = reached.pop()

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flask_cors_env.core import protocol
-from flask_cors_env.core.origin import ANY, Origins, parse_origin
+from flask_cors_env.core.origin import ANY, OriginPattern, Origins, canonical_regex, parse_origin
 from flask_cors_env.core.path import PathIndex, PathPattern, overlaps, parse_path
 from flask_cors_env.core.request import Request
 
@@ -24,6 +24,9 @@ OriginFunction = Callable[..., bool]
 #: The name of the one resource of a policy that has no others.
 DEFAULT = "default"
 DEVELOPMENT = "development"
+_NAME_OR_PREFIX = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+(?:-\*)?")
+#: No browser caches a preflight for longer, in seconds.
+MAX_AGE_LIMIT = 86400
 
 
 class HeaderNames:
@@ -33,16 +36,27 @@ class HeaderNames:
     Args:
         entries: Names in any case, ``x-team-*`` prefixes, ``*``, or compiled patterns (matched whole,
             against the lower-case name). ``*`` covers ``Authorization`` only if that is named beside it.
+
+    Raises:
+        ValueError: An entry that is none of these.
     """
 
     def __init__(self, entries: Iterable[str | re.Pattern[str]] = ()) -> None:
         entries = tuple(entries)
-        texts = [entry for entry in entries if isinstance(entry, str)]
+        texts = sorted(entry for entry in entries if isinstance(entry, str))
+        regexes = {entry for entry in entries if isinstance(entry, re.Pattern)}
+        for regex in regexes:
+            if not isinstance(regex.pattern, str):
+                raise TypeError(f"{regex.pattern!r} is a pattern for bytes")
+        for text in texts:
+            if text != "*" and not _NAME_OR_PREFIX.fullmatch(text):
+                raise ValueError(f"{text!r} is no field name, and no prefix like x-team-*")
+        named = {text.lower(): text for text in texts if "*" not in text}
         self.any = "*" in texts
-        self.names = tuple(sorted({t for t in texts if "*" not in t}, key=str.lower))
-        self.prefixes = tuple(sorted({t.lower()[:-1] for t in texts if "*" in t and t != "*"}))
-        self.regexes = tuple(entry for entry in entries if isinstance(entry, re.Pattern))
-        self._lower = frozenset(name.lower() for name in self.names)
+        self.names = tuple(named[key] for key in sorted(named))
+        self.prefixes = tuple(sorted({text.lower()[:-1] for text in texts if "*" in text and text != "*"}))
+        self.regexes = tuple(sorted(regexes, key=canonical_regex))
+        self._lower = frozenset(named)
 
     @property
     def texts(self) -> list[str]:
@@ -52,7 +66,7 @@ class HeaderNames:
             *stars,
             *self.names,
             *(p + "*" for p in self.prefixes),
-            *(f"regex:{r.pattern}" for r in self.regexes),
+            *map(canonical_regex, self.regexes),
         ]
 
     @property
@@ -62,11 +76,13 @@ class HeaderNames:
 
     def refused(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of *names*, lower case, that are not allowed."""
+        if self._lower.issuperset(names):
+            return ()
         return tuple(name for name in names if name not in self._lower and not self._covers(name))
 
-    def needs_wildcard(self, names: Iterable[str], named: frozenset[str]) -> bool:
-        """Whether one of *names* is allowed by ``*`` alone, being in neither the list nor *named*."""
-        return self.any and any(name not in self._lower and name not in named for name in names)
+    def unlisted(self, names: Iterable[str]) -> list[str]:
+        """Those of *names*, lower case, that are not named here."""
+        return [name for name in names if name not in self._lower]
 
     def _covers(self, name: str) -> bool:
         if self.any and name != protocol.NON_WILDCARD_REQUEST_HEADER:
@@ -106,12 +122,12 @@ def contradictions(resource: Resource) -> list[Contradiction]:
                 "Name the headers, or set {credentials}=false",
             )
         )
-    if origins.any and len(origins.patterns) > 1:
+    if origins.any and (len(origins.patterns) > 1 or resource.origin_function is not None):
         found.append(
             Contradiction(
                 "wildcard-among-origins",
                 "ORIGINS",
-                '"*" stands beside named origins: is it everyone, or those?',
+                '"*" stands beside other origins: is it everyone, or those?',
                 'Write "*" alone, or the origins alone',
             )
         )
@@ -158,17 +174,19 @@ class Resource:
     constant_fields: Fields | None = field(init=False, repr=False)
     #: What follows ACAO on an allowed actual response.
     actual_tail: Fields = field(init=False, repr=False)
-    #: What follows ACAO on an allowed preflight's response, up to the list of methods.
-    preflight_tail: Fields = field(init=False, repr=False)
     #: The list of methods, and of header names, where no request changes them; else None.
     methods_field: str | None = field(init=False, repr=False)
     headers_field: str | None = field(init=False, repr=False)
+    #: What follows ACAO on an allowed preflight's response, if no request changes its lists; else None.
+    preflight_tail: Fields | None = field(init=False, repr=False)
+    #: What a preflight may ask for by name, the safelisted methods included.
+    allowed_methods: frozenset[str] = field(init=False, repr=False)
     vary: tuple[str, ...] = field(init=False, repr=False)
     preflight_vary: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        prepared = _prepare(self)
-        for name, value in prepared.items():
+        _refuse_unsendable(self)
+        for name, value in _prepare(self).items():
             object.__setattr__(self, name, value)
 
     @classmethod
@@ -177,9 +195,9 @@ class Resource:
         *,
         name: str = DEFAULT,
         paths: Iterable[str] = ("/*",),
-        origins: Iterable[str] = (),
+        origins: Iterable[str | re.Pattern[str]] | OriginFunction = (),
         methods: Iterable[str] = (),
-        allow_headers: Iterable[str] = (),
+        allow_headers: Iterable[str | re.Pattern[str]] = (),
         expose_headers: Iterable[str] = (),
         allow_credentials: bool = False,
         max_age: int = 0,
@@ -188,22 +206,29 @@ class Resource:
         """
         A resource from spellings, for use without Flask and its settings.
 
+        Origins are spellings and compiled patterns, or one function; the rest is as the attributes say.
+
         Raises:
-            ValueError: An origin or path that is not in the grammar, or fields that contradict each other.
+            ValueError: An origin or path that is not in the grammar, a name that is no token, a method or
+                field that no page can use, or fields that contradict each other.
+            TypeError: One string where several are meant.
         """
+        function = origins if callable(origins) else None
+        patterns = () if callable(origins) else map(_origin_pattern, _several(origins))
         resource = cls(
             name=name,
-            paths=tuple(map(parse_path, paths)),
-            origins=Origins(map(parse_origin, origins)),
-            methods=frozenset(map(protocol.normalize_method, methods)),
-            allow_headers=HeaderNames(allow_headers),
-            expose_headers=tuple(expose_headers),
+            paths=tuple(map(parse_path, _several(paths))),
+            origins=Origins(patterns),
+            origin_function=function,
+            methods=frozenset(map(protocol.normalize_method, _several(methods))),
+            allow_headers=HeaderNames(_several(allow_headers)),
+            expose_headers=tuple(sorted(set(_several(expose_headers)), key=str.lower)),
             allow_credentials=allow_credentials,
             max_age=max_age,
             enforce=enforce,
         )
-        for contradiction in contradictions(resource):
-            raise ValueError(f"{name}: {contradiction.message}")
+        for message in (*_useless(resource), *(found.message for found in contradictions(resource))):
+            raise ValueError(f"{name}: {message}")
         return resource
 
     def variable(self, setting: str) -> str:
@@ -214,8 +239,8 @@ class Resource:
         """All that its decisions depend on, as plain values in a fixed order."""
         return {
             "name": self.name,
-            "paths": sorted(path.text for path in self.paths),
-            "origins": [_origin_text(pattern) for pattern in self.origins],
+            "paths": sorted({path.text for path in self.paths}),
+            "origins": [pattern.canonical for pattern in self.origins],
             "origin_function": self.origin_function is not None,
             "methods": sorted(self.methods),
             "allow_headers": self.allow_headers.texts,
@@ -228,30 +253,74 @@ class Resource:
         }
 
 
-def _origin_text(pattern: Any) -> str:
-    return f"regex:{pattern.text}" if pattern.regex is not None else pattern.text
+def _several(values: Iterable[Any]) -> Iterable[Any]:
+    """*values*, which must not be one string: its characters are not what is meant."""
+    if isinstance(values, str):
+        raise TypeError(f"{values!r} stands where a list is meant")
+    return values
+
+
+def _origin_pattern(entry: str | re.Pattern[str]) -> OriginPattern:
+    return parse_origin(entry) if isinstance(entry, str) else OriginPattern.from_regex(entry)
+
+
+def _refuse_unsendable(resource: Resource) -> None:
+    """Raise for what would break a response: every name in it has to be a token, and the age a number."""
+    for name in (*resource.methods, *resource.expose_headers):
+        if not protocol.is_token(name):
+            raise ValueError(f"{name!r} is no token")
+    if not 0 <= resource.max_age <= MAX_AGE_LIMIT:
+        raise ValueError(f"{resource.max_age!r} is not within 0 to {MAX_AGE_LIMIT} seconds")
+
+
+def _useless(resource: Resource) -> Iterator[str]:
+    """What no page can use: https://fetch.spec.whatwg.org/#forbidden-method and its like."""
+    for method in sorted(resource.methods):
+        if method.upper() in protocol.FORBIDDEN_METHODS:
+            yield f"no page can use the method {method}"
+    for name in resource.allow_headers.names:
+        if protocol.is_forbidden_request_header(name.lower()) or name.lower() in protocol.RESPONSE_FIELDS:
+            yield f"no page can send {name}"
+    for name in resource.expose_headers:
+        if name.lower() in protocol.FORBIDDEN_RESPONSE_HEADERS | protocol.RESPONSE_FIELDS:
+            yield f"no page can read {name}"
 
 
 def _prepare(resource: Resource) -> dict[str, Any]:
     """What a resource's answers are made of, apart from the request's own values."""
-    constant = resource.origins.any and resource.origin_function is None
+    constant = resource.origins.any
     credentials = ((protocol.ACAC, "true"),) if resource.allow_credentials else ()
     exposed = ", ".join(resource.expose_headers)
     tail = (*credentials, (protocol.ACEH, exposed)) if exposed else credentials
+    named = {method for method in resource.methods if method.upper() not in protocol.FORBIDDEN_METHODS}
+    methods, headers = _methods_field(resource, named), _headers_field(resource)
+    static = methods is not None and headers is not None
     return {
         "constant_fields": ((protocol.ACAO, ANY.text), *tail) if constant else None,
         "actual_tail": tail,
-        "preflight_tail": (*credentials, (protocol.ACMA, str(resource.max_age))),
-        "methods_field": _methods_field(resource),
-        "headers_field": _headers_field(resource),
+        "methods_field": methods,
+        "headers_field": headers,
+        "preflight_tail": preflight_tail(resource, methods or "", headers or "") if static else None,
+        "allowed_methods": protocol.SAFELISTED_METHODS | named - {"*"},
         "vary": () if constant else ("Origin",),
         "preflight_vary": protocol.PREFLIGHT_VARY[1:] if constant else protocol.PREFLIGHT_VARY,
     }
 
 
-def _methods_field(resource: Resource) -> str | None:
-    if "*" not in resource.methods:
-        return ", ".join(sorted(resource.methods))
+def preflight_tail(resource: Resource, methods: str, headers: str) -> Fields:
+    """What follows ACAO on an allowed preflight's response with these lists; an empty list is left out."""
+    fields = [(protocol.ACAC, "true")] if resource.allow_credentials else []
+    fields.append((protocol.ACMA, str(resource.max_age)))
+    if methods:
+        fields.append((protocol.ACAM, methods))
+    if headers:
+        fields.append((protocol.ACAH, headers))
+    return tuple(fields)
+
+
+def _methods_field(resource: Resource, named: set[str]) -> str | None:
+    if "*" not in named:
+        return ", ".join(sorted(named))
     return None if resource.allow_credentials else "*"
 
 
@@ -272,7 +341,8 @@ class Policy:
             preflight is answered so that the browser's console names the cause.
 
     Raises:
-        ValueError: Two resources of one name, or with equally specific patterns that cover one path.
+        ValueError: Two resources of one name, or with equally specific patterns that cover one path; or one
+            whose fields contradict each other.
     """
 
     __slots__ = ("_index", "_named", "environment", "id", "resources")
@@ -283,6 +353,9 @@ class Policy:
         self._named = {resource.name: resource for resource in self.resources}
         if len(self._named) != len(self.resources):
             raise ValueError("two resources have one name")
+        for resource in self.resources:
+            for contradiction in contradictions(resource):
+                raise ValueError(f"{resource.name}: {contradiction.message}")
         entries = path_entries(self.resources)
         for overlap in overlaps(entries):
             raise ValueError(f"{overlap.one[0].text} and {overlap.other[0].text} are equally specific")

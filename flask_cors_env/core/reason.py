@@ -157,22 +157,27 @@ class Note(StrEnum):
     Attributes:
         setting: The setting that it is about, without its prefix; None where it is about none.
         meaning: One sentence for the reference.
+        remedy: One sentence for whoever minds; ``{variable}`` stands for the setting's full name. None where
+            there is nothing to do.
     """
 
     setting: str | None
     meaning: str
+    remedy: str | None
 
-    def __new__(cls, code: str, setting: str | None, meaning: str) -> Note:
+    def __new__(cls, code: str, setting: str | None, meaning: str, remedy: str | None = None) -> Note:
         """Make the member from its code and what is said of it."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.setting = setting
         member.meaning = meaning
+        member.remedy = remedy
         return member
 
     CREDENTIALS_NOT_ALLOWED = (
         "credentials_not_allowed", "ALLOW_CREDENTIALS",
         "Cookies came and the resource has no credentials: a browser in that mode hides the response.",
+        "To share responses to requests with cookies, set {variable}=true.",
     )  # fmt: skip
     RESPONSE_CONFLICT = (
         "response_conflict", None,
@@ -185,4 +190,5 @@ class Note(StrEnum):
     DEVELOPMENT_DEFAULT = (
         "development_default", "ORIGINS",
         "The allowance rests on a default of development; other environments need the setting named.",
+        "Outside development nothing is let in by default: set {variable}.",
     )  # fmt: skip
