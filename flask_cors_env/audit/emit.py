@@ -35,14 +35,16 @@ class _Clock:
     """The time as RFC 3339 text; the part down to the second is formatted once a second."""
 
     def __init__(self) -> None:
-        self._cached = (0, "")
+        self._cached = ("", "")
 
     def now(self) -> str:
-        seconds, micros = divmod(time.time_ns() // 1000, 1_000_000)
-        cached = self._cached
-        if cached[0] != seconds:
-            cached = self._cached = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)))
-        return f"{cached[1]}.{micros:06d}Z"
+        nanos = str(time.time_ns())
+        seconds, text = self._cached
+        if nanos[:-9] != seconds:
+            seconds = nanos[:-9]
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(seconds)))
+            self._cached = (seconds, text)
+        return f"{text}.{nanos[-9:-3]}Z"
 
 
 class _Writer:
@@ -201,6 +203,12 @@ class AuditLog:
             **self._service,
             **fields,
         }
+
+    def lose(self, error: Exception) -> None:
+        """Count an event that could not even be made."""
+        writer = self._writer
+        writer.uid()
+        self._lose(writer, self._clock.now(), error)
 
     def _lose(self, writer: _Writer, now: str, error: Exception) -> None:
         writer.lose(now, type(error).__name__)

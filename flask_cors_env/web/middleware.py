@@ -204,7 +204,11 @@ def _record(
         around = surroundings_of(environ)
     except Exception:  # noqa: BLE001 - an event without its surroundings is better than none
         around = Surroundings()
-    fields = decision_fields(request, decision, around, status, active.policy.id, log.told)
+    try:
+        fields = decision_fields(request, decision, around, status, active.policy.id, log.told)
+    except Exception as error:  # noqa: BLE001 - a line is lost, which the log tells; no answer is
+        log.lose(error)
+        return ""
     level = "warning" if verdict is Verdict.DENY else "info"
     uid = log.write(level, DECISION, fields, trace=around.trace, shared=around.active) if due else ""
     if cors_decided.receivers:

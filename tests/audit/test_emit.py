@@ -313,3 +313,17 @@ def test_the_schema_refuses_what_is_not_in_the_catalogue(foreign):
     assert valid({**event, "request_id": "the app's own"})
     with pytest.raises(ValidationError):
         valid({**event, **foreign})
+
+
+def test_an_event_that_cannot_be_made_is_a_loss_and_the_request_is_answered(monkeypatch, capfd):
+    app, _ = make(ORIGINS=APP)
+    client = app.test_client()
+    client.get("/items", headers={"Origin": APP})
+    with monkeypatch.context() as broken:
+        broken.setattr("flask_cors_env.web.middleware.decision_fields", lambda *_: 1 / 0)
+        response = client.get("/items", headers={"Origin": APP})
+        assert response.headers["Access-Control-Allow-Origin"] == APP
+    client.get("/items", headers={"Origin": APP})
+    lines = capfd.readouterr().err.splitlines()
+    found = verify([lines])
+    assert (found.is_whole, found.told, json.loads(lines[-1])["error.type"]) == (True, 1, "ZeroDivisionError")
