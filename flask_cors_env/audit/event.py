@@ -154,9 +154,9 @@ def decision_fields(  # noqa: PLR0913, PLR0917 - what an event is made of
     told: Told = _TOLD,
 ) -> Event:
     """The fields of a ``cors.decision`` event, without its envelope, in the catalogue's order."""
-    event: Event = {"cors.decision": decision.verdict.value, "cors.reason": decision.reasons[0].value}
+    event: Event = {"cors.decision": decision.verdict, "cors.reason": decision.reasons[0]}
     _add_reasons(event, decision)
-    event["cors.request.kind"] = decision.kind.value
+    event["cors.request.kind"] = decision.kind
     if request.origin is not None:
         event["cors.origin"] = clean(request.origin)
     _add_outcome(event, decision)
@@ -164,7 +164,7 @@ def decision_fields(  # noqa: PLR0913, PLR0917 - what an event is made of
     _add_request(event, request, decision.kind, around)
     for name, value in decision.fields:
         if name == protocol.ACAO:
-            event["cors.response.allow_origin"] = clean(value)
+            event["cors.response.allow_origin"] = value
         elif name == protocol.ACAC:
             event["cors.response.credentials"] = True
     _add_response(event, around, status)
@@ -183,7 +183,7 @@ def _add_reasons(event: Event, decision: Decision) -> None:
     if len(decision.reasons) > 1:
         event["cors.reasons"] = ",".join(decision.reasons)
     else:
-        event["cors.reasons"] = decision.reasons[0].value
+        event["cors.reasons"] = decision.reasons[0]
     if decision.notes:
         event["cors.notes"] = ",".join(decision.notes)
 
@@ -192,12 +192,12 @@ def _add_outcome(event: Event, decision: Decision) -> None:
     if decision.resource is not None:
         event["cors.resource"] = decision.resource.name
     if decision.rule is not None:
-        event["cors.rule"] = clean(decision.rule)
+        event["cors.rule"] = decision.rule
     if decision.offending:
         event["cors.offending"] = clean(",".join(decision.offending))
     if decision.near is not None:
-        event["cors.near.rule"] = clean(decision.near.rule)
-        event["cors.near.difference"] = decision.near.difference.value
+        event["cors.near.rule"] = decision.near.rule
+        event["cors.near.difference"] = decision.near.difference
     if decision.verdict is Verdict.DENY:
         _add_remedy(event, decision)
     elif Note.DEVELOPMENT_DEFAULT in decision.notes:
@@ -222,9 +222,10 @@ def _add_request(event: Event, request: Request, kind: Kind, around: Surrounding
         event["cors.request.fetch_site"] = around.fetch_site
 
 
-def _without_port(host: str) -> str:
+@functools.lru_cache(maxsize=1024)
+def _address_of(host: str) -> str:
     name, colon, port = host.rpartition(":")
-    return name if colon and port.isdigit() else host
+    return clean(name if colon and port.isdigit() else host, 255)
 
 
 def _add_response(event: Event, around: Surroundings, status: int) -> None:
@@ -232,7 +233,7 @@ def _add_response(event: Event, around: Surroundings, status: int) -> None:
         event["http.route"] = clean(around.route)
     event["http.response.status_code"] = status
     if around.host is not None:
-        event["server.address"] = clean(_without_port(around.host), 255)
+        event["server.address"] = _address_of(around.host)
     if around.scheme is not None:
         event["url.scheme"] = clean(around.scheme, 16)
 

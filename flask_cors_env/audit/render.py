@@ -29,7 +29,7 @@ def _encode(event: Mapping[str, Any]) -> bytes:
     """*event* as one line of JSON; its strings are ASCII already."""
     if orjson is not None:
         try:
-            return orjson.dumps(event, default=str) + b"\n"
+            return orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE)
         except TypeError:  # an integer of more than 64 bits, or a lone surrogate, of the app's processors
             pass
     return json.dumps(event, separators=(",", ":"), default=str).encode() + b"\n"

@@ -78,7 +78,10 @@ class HeaderNames:
         """Those of *names*, lower case, that are not allowed."""
         if self._lower.issuperset(names):
             return ()
-        return tuple(name for name in names if name not in self._lower and not self._covers(name))
+        unlisted = self.unlisted(names)
+        if self.any or not self.is_listable:
+            unlisted = [name for name in unlisted if not self._covers(name)]
+        return tuple(unlisted)
 
     def unlisted(self, names: Iterable[str]) -> list[str]:
         """Those of *names*, lower case, that are not named here."""

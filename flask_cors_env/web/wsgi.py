@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from flask_cors_env.core.request import Request
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+_TOUCHED = RESPONSE_FIELDS | {"vary"}
 _ACAO = "access-control-allow-origin"
 
 
@@ -95,6 +97,11 @@ def _trace_of(environ: WSGIEnvironment) -> tuple[str, str] | None:
     return None if named is None else trace_of(named)
 
 
+@functools.lru_cache
+def _vary_field(names: tuple[str, ...]) -> Fields:
+    return (("Vary", ", ".join(names)),) if names else ()
+
+
 def set_fields(
     present: list[tuple[str, str]], fields: Fields, vary: tuple[str, ...]
 ) -> tuple[list[tuple[str, str]], bool]:
@@ -104,11 +111,13 @@ def set_fields(
     Returns:
         The new list, and whether the application had set Access-Control fields of its own.
     """
+    names = [name.lower() for name, _ in present]
+    if _TOUCHED.isdisjoint(names):
+        return [*present, *_vary_field(vary), *fields], False
     kept: list[tuple[str, str]] = []
     varies: list[str] = []
     conflict = False
-    for item in present:
-        name = item[0].lower()
+    for name, item in zip(names, present, strict=True):
         if name == "vary":
             varies.append(item[1])
         elif name in RESPONSE_FIELDS:
