@@ -1,49 +1,51 @@
 """
 From all sources to one policy: read, merge, detect the environment, inherit, judge.
 
-`read` collects; `build` judges for one environment and raises with everything that is wrong, or returns a
-policy that is valid by construction.
+`build` judges for one environment and raises with everything that is wrong, or returns a policy that is valid
+by construction.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from flask_cors_env.config import values
-from flask_cors_env.config.environment import DEVELOPMENT, Environment, Signs, detect
-from flask_cors_env.config.errors import CORSConfigError, Fault, FaultyValueError, Problem
+from flask_cors_env.config.environment import DEVELOPMENT, PRODUCTION, Environment, Signs, detect
+from flask_cors_env.config.errors import CORSConfigError, Fault, Problem, shown
 from flask_cors_env.config.files import read_env_file, read_policy_file
-from flask_cors_env.config.rules import RULE, Level, broken
-from flask_cors_env.config.settings import BY_NAME, LOOPBACK_ORIGINS, SETTINGS
-from flask_cors_env.config.shown import spelled, written
-from flask_cors_env.config.sources import (
+from flask_cors_env.config.layers import (
     APP_CONFIG,
-    NOTE,
+    ARGUMENTS,
+    COMMAND_LINE,
     PREFIX,
     PROCESS,
     RESOURCES,
+    Entry,
     Kind,
     Layer,
-    Merged,
     Path,
-    aliases_used,
     attributed,
     full_name,
-    merge,
+    is_scope,
     read_arguments,
     read_variables,
-    shadowed,
 )
+from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
+from flask_cors_env.config.settings import SETTINGS, default, loopback_origins
+from flask_cors_env.config.shown import spelled, written
+from flask_cors_env.config.sources import Merged, merge
+from flask_cors_env.config.values import OriginValue, scalar
 from flask_cors_env.core.origin import ANY, Origins
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
 from flask_cors_env.core.policy import DEFAULT, HeaderNames, Policy, Resource, contradictions, path_entries
 
 _EVERYWHERE = (parse_path("/*"),)
-#: What PUBLIC decides; a view that names one of these under a public resource is not public any more.
-_PUBLIC_SAYS = frozenset({"ORIGINS", "METHODS", "ALLOW_CREDENTIALS"})
+_EVERYONE = OriginValue((ANY,))
+#: What says who may do what, and so contradicts PUBLIC; a view that sets one is public no longer.
+_CLOSES_PUBLIC = ("ORIGINS", "METHODS", "ALLOW_CREDENTIALS")
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,8 @@ class Inputs:
     testing: bool = False
     command: bool = False
     server: str | None = None
-    env_file: str | None = None
-    config_file: str | None = None
+    env_file: str | os.PathLike[str] | None = None
+    config_file: str | os.PathLike[str] | None = None
     env_lines: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
@@ -131,7 +133,7 @@ class Built:
         bases: The resources that paths fall under, governed or only inherited from.
         environment: Whose rules judged it.
         warnings: What was borne with.
-        notes: What else an operator may want to know.
+        notes: What is right, and could be written better.
         app: The values of the app's own settings, by name, defaults included.
         files: The env file and the policy file that were read.
         leaves: Every value, with where it comes from and what it hides.
@@ -147,6 +149,13 @@ class Built:
     leaves: tuple[Leaf, ...] = ()
 
 
+class _Finding(NamedTuple):
+    """A problem, and how bad it is in the environment that judges."""
+
+    problem: Problem
+    level: Level
+
+
 def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     """
     The policy that *inputs* make.
@@ -159,239 +168,225 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
         CORSConfigError: With every problem, in one round.
     """
     sources = _Sources(inputs, as_environment)
-    merged = merge(sources.layers)
-    draft = _Draft(merged, sources.environment.name, inputs.scopes)
-    problems = [*sources.problems, *merged.problems, *aliases_used(sources.layers), *draft.problems()]
-    found = [(problem, draft.level(problem)) for problem in problems if not draft.ignores(problem)]
-    judged = _worst([*found, *draft.findings()])
     environment = sources.environment
-    errors = [problem for problem, level in judged if level is Level.ERROR]
+    merged = merge(sources.layers)
+    draft = _Draft(merged, environment.name, inputs)
+    findings = list(draft.findings())
+    errors = _of_level(findings, Level.ERROR)
     if errors:
         raise CORSConfigError(errors, str(environment), fallback=environment.fallback)
-    governed = draft.resources if inputs.whole else draft.resources[len(draft.bases) :]
     return Built(
-        policy=Policy(governed, environment=environment.name),
+        policy=Policy(draft.governed, environment=environment.name),
         bases=tuple(draft.bases),
         environment=environment,
-        warnings=tuple(problem for problem, level in judged if level is Level.WARN),
-        notes=tuple(problem for problem, level in judged if level is Level.INFO),
-        app={s.name: draft.app_value(s.name) for s in SETTINGS if s.for_app},
+        warnings=_of_level(findings, Level.WARN),
+        notes=_of_level(findings, Level.INFO),
+        app=draft.app,
         files=sources.files,
         leaves=tuple(draft.leaves()),
     )
 
 
+def _of_level(findings: Iterable[_Finding], level: Level) -> tuple[Problem, ...]:
+    """The problems of *level*, once each: a value that several resources inherit is one thing to mend."""
+    return tuple(dict.fromkeys(finding.problem for finding in findings if finding.level is level))
+
+
 class _Sources:
     """
-    All layers, weakest first; stronger ones name the files, and the environment picks the overlay.
+    All layers, weakest first; the stronger ones name the files, and the environment picks the overlay.
 
     Attributes:
         layers: As they were read.
         environment: Whose rules hold.
         files: The env file and the policy file that were named.
-        problems: Of the environment's name, and of files that cannot be read.
     """
 
     def __init__(self, inputs: Inputs, as_environment: str | None) -> None:
-        self.problems: list[Problem] = []
         self.files: tuple[str, ...] = ()
         config = read_variables(inputs.config, APP_CONFIG, Kind.CONFIG)
         process = attributed(read_variables(inputs.environ, PROCESS), inputs.env_lines)
-        arguments = [read_arguments(options, source) for source, options in inputs.arguments]
-        env_file = self._env_file(inputs, [config, process])
-        named = [config, *env_file, process]
-        self.environment = self._environment(inputs, named, as_environment)
-        policy_file = self._policy_file(inputs, named)
-        self.layers = [config, *policy_file, *env_file, process, *arguments]
-
-    def _env_file(self, inputs: Inputs, layers: Sequence[Layer]) -> list[Layer]:
-        named = self._file(inputs.env_file, "env_file", "ENV_FILE", layers)
-        return [] if named is None else [read_env_file(*named)]
-
-    def _policy_file(self, inputs: Inputs, layers: Sequence[Layer]) -> list[Layer]:
-        named = self._file(inputs.config_file, "config_file", "CONFIG_FILE", layers)
-        if named is None:
-            return []
-        path, variable, source = named
-        return read_policy_file(path, self.environment.name, variable, source)
-
-    def _file(
-        self, argument: str | None, option: str, setting: str, layers: Sequence[Layer]
-    ) -> tuple[str, str, str] | None:
-        """The path, and what named it where; None if nothing did."""
-        entries = (e for layer in reversed(layers) for e in layer.entries if e.path == (setting,))
-        entry = next((e for e in entries if not values.is_blank(e.value)), None)
-        if argument is None and entry is None:
-            return None
-        if argument is not None or entry is None:
-            found = (str(argument), option, "the arguments")
-        else:
-            found = (values.unquote(str(entry.value)), entry.variable, entry.source)
-        self.files = (*self.files, found[0])
-        return found
-
-    def _environment(self, inputs: Inputs, layers: Sequence[Layer], asked: str | None) -> Environment:
-        entries = [e for layer in reversed(layers) for e in layer.entries if e.path == ("ENV",)]
-        named = next((e for e in entries if not values.is_blank(e.value)), None)
-        signs = Signs(
-            argument=inputs.environment if asked is None else asked,
-            cors_env=None if named is None else (str(named.value), named.source),
-            environ=inputs.environ,
-            debug=inputs.debug,
-            testing=inputs.testing,
-            command=inputs.command,
-            server=inputs.server,
+        own = _own_arguments(inputs)
+        asked = Layer(COMMAND_LINE)
+        asked.add(("ENV",), "--as", as_environment)
+        weaker = [config, *self._env_file([config, process, own])]
+        stronger = [process, own, asked]
+        guides = _guides([*weaker, *stronger])
+        self.environment = detect(
+            Signs(_named(guides), inputs.environ, inputs.debug, inputs.testing, inputs.command, inputs.server)
         )
-        try:
-            found = detect(signs)
-        except FaultyValueError as error:
-            variable, source = "environment", "the arguments"
-            if signs.argument is None and named is not None:
-                variable, source = named.variable, named.source
-            self.problems += [
-                Problem(f.code, "CORS_ENV", variable, source, f.message, f.value, f.remedy)
-                for f in error.faults
-            ]
-            return Environment("production", "the environment's name is unknown")
-        return found if asked is None else replace(found, because="it was asked for")
+        policy = self._policy_file(guides)
+        self.layers = [config, *policy, *weaker[1:], *stronger, *_arguments(inputs)]
+
+    def _env_file(self, layers: Sequence[Layer]) -> list[Layer]:
+        guides = _guides(layers)
+        return [read_env_file(*named) for named in self._file(guides, "ENV_FILE")]
+
+    def _policy_file(self, guides: Merged) -> list[Layer]:
+        named = self._file(guides, "CONFIG_FILE")
+        return [
+            layer for path, entry in named for layer in read_policy_file(path, self.environment.name, entry)
+        ]
+
+    def _file(self, guides: Merged, setting: str) -> list[tuple[str, Entry]]:
+        """The file that *setting* names, if it names one, with what named it."""
+        path = guides.values.get((setting,))
+        if path is None:
+            return []
+        self.files = (*self.files, path)
+        return [(path, guides.stacks[setting,][0])]
 
 
-def _worst(findings: Iterable[tuple[Problem, Level]]) -> list[tuple[Problem, Level]]:
-    """Each problem once, at its worst: a value that several resources inherit is one thing to mend."""
-    worst: dict[Problem, Level] = {}
-    for problem, level in findings:
-        worst[problem] = max(worst.get(problem, level), level, key=list(Level).index)
-    return list(worst.items())
+def _own_arguments(inputs: Inputs) -> Layer:
+    """The arguments that are settings of the app alone."""
+    layer = Layer(ARGUMENTS, Kind.ARGUMENTS)
+    layer.add(("ENV",), "environment", inputs.environment)
+    for setting, value in (("ENV_FILE", inputs.env_file), ("CONFIG_FILE", inputs.config_file)):
+        layer.add((setting,), setting.lower(), None if value is None else os.fspath(value))
+    return layer
+
+
+def _arguments(inputs: Inputs) -> Iterator[Layer]:
+    for source, options in inputs.arguments:
+        yield read_arguments(options, source)
+    for scope in inputs.scopes:
+        layer = read_arguments(scope.options, scope.source, at=(RESOURCES, scope.name))
+        paths = [path.text for path in scope.paths]
+        layer.add((RESOURCES, scope.name, "PATH"), "resources", paths or None)
+        yield layer
+
+
+def _guides(layers: Iterable[Layer]) -> Merged:
+    """What *layers* say of the settings that lead to the other layers; their problems are told later."""
+    names = {("ENV",), ("ENV_FILE",), ("CONFIG_FILE",)}
+    return merge(
+        replace(layer, entries=[entry for entry in layer.entries if entry.path in names]) for layer in layers
+    )
+
+
+def _named(guides: Merged) -> Environment | None:
+    """The environment that an argument or CORS_ENV names; an unknown name is judged as production."""
+    stack = guides.stacks.get(("ENV",))
+    if stack is None:
+        return None
+    entry = stack[0]
+    name = guides.values.get(("ENV",))
+    if name is None:
+        return Environment(PRODUCTION, f"{entry.variable} names none that is known")
+    where = "" if entry.source in {PROCESS, ARGUMENTS, COMMAND_LINE} else f" in {entry.source}"
+    return Environment(name, f"{entry.variable}={scalar(entry.value)}{where}")
 
 
 class _Draft:
-    """The resources that merged settings make in one environment, and all that is wrong with them."""
+    """
+    The resources that merged settings make in one environment, and all that is wrong with them.
 
-    def __init__(self, merged: Merged, environment: str, scopes: Sequence[Scope] = ()) -> None:
+    Every resource has a chain of owners, its own first: a setting's value is the first owner's that sets it,
+    else the default. The app is the last owner, at the empty path.
+    """
+
+    def __init__(self, merged: Merged, environment: str, inputs: Inputs) -> None:
         self._merged = merged
         self._environment = environment
-        self._problems: list[Problem] = []
-        self._unsafe: dict[str, frozenset[str]] = {}
-        self._prefixes: dict[str, str] = {}
-        names = sorted(merged.resources) or [DEFAULT]
-        self.bases = [self._resource(name) for name in names]
-        self.resources = self.bases + [self._scoped(scope) for scope in scopes]
-
-    def app_value(self, name: str) -> Any:
-        """The value of one of the app's own settings, its default where nobody set it."""
-        value = self._merged.app.get(name)
-        return self._default(name) if value is None else value
-
-    def level(self, problem: Problem) -> Level:
-        """How bad *problem* is in this environment, whatever resource it is of."""
-        if problem.rule is None:
-            return Level.ERROR
-        if problem.rule == NOTE:
-            return Level.INFO
-        if problem.rule == "unknown":
-            return Level.ERROR if self.app_value("STRICT") else Level.WARN
-        return RULE[problem.rule].level(self._environment)
-
-    def ignores(self, problem: Problem) -> bool:
-        """Whether *problem* is of a name that CORS_IGNORE passes over."""
-        globs = self.app_value("IGNORE") or ()
-        return problem.rule == "unknown" and any(fnmatch(problem.setting, glob.upper()) for glob in globs)
+        self._prepared: dict[int, Origins] = {}
+        self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app} | merged.app
+        names = sorted({path[1] for path in merged.stacks if len(path) > 1 and not is_scope(path)})
+        self._chains: dict[str, tuple[Path, ...]] = {name: ((RESOURCES, name), ()) for name in names}
+        self._chains = self._chains or {DEFAULT: ((),)}
+        self.bases = [self._resource(name) for name in self._chains]
+        for scope in inputs.scopes:
+            base = self._chains.get(scope.base or DEFAULT, ((),))
+            self._chains[scope.name] = ((RESOURCES, scope.name), *base)
+        self.scoped = [self._resource(scope.name) for scope in inputs.scopes]
+        self.governed = self.bases + self.scoped if inputs.whole else self.scoped
 
     def leaves(self) -> Iterator[Leaf]:
         """Every value, with where it comes from and what it hides."""
         for setting in SETTINGS:
             if not setting.for_resource:
-                yield self._leaf("", setting.name, (setting.name,), self.app_value(setting.name))
-        for resource in self.resources:
+                yield self._told("", setting.name, (setting.name,), self.app[setting.name])
+        for resource in self.bases + self.scoped:
             for setting in SETTINGS:
-                if setting.for_resource and (setting.for_app or resource.name in self._merged.resources):
+                if setting.for_resource and (setting.for_app or self._chains[resource.name][0]):
                     value = written(resource, setting.name, self._value(resource.name, setting.name))
-                    yield self._leaf(
-                        resource.name, setting.name, self._path_of(resource.name, setting.name), value
+                    yield self._told(
+                        resource.name, setting.name, self._source(resource.name, setting.name), value
                     )
 
-    def _leaf(self, resource: str, name: str, path: Path, value: Any) -> Leaf:
-        if name in _PUBLIC_SAYS and self._merged.resources.get(resource, {}).get("PUBLIC"):
-            path = (RESOURCES, resource, "PUBLIC")
-        stack = self._merged.stacks.get(path, [])
+    def _source(self, resource: str, setting: str) -> Path | None:
+        """The leaf that decides the value: for what PUBLIC means, PUBLIC."""
+        decides = setting in _CLOSES_PUBLIC and self._is_public(resource)
+        return self._leaf(resource, "PUBLIC" if decides else setting)
+
+    def _told(self, resource: str, setting: str, leaf: Path | None, value: Any) -> Leaf:
+        stack = self._merged.stacks.get(leaf or (), [])
         texts = [f"{entry.variable} in {entry.source}" for entry in stack]
         source = texts[0] if texts else f"default of {self._environment}"
-        return Leaf(resource, name, spelled(value), source, tuple(texts[1:]))
+        return Leaf(resource, setting, spelled(value), source, tuple(texts[1:]))
 
-    def problems(self) -> list[Problem]:
-        """All that is wrong whatever resource it is of."""
-        contradicted = [problem for resource in self.resources for problem in self._contradictions(resource)]
-        found = [*self._problems, *contradicted, *self._overlapping()]
-        return [*found, *shadowed(self._merged.stacks), *self._unused()]
+    def findings(self) -> Iterator[_Finding]:
+        """All that is wrong, of whatever level."""
+        for problem in self._merged.problems:
+            if not self._is_ignored(problem):
+                yield _Finding(problem, self._level_of_name(problem))
+        for problem in self._merged.notes:
+            yield _Finding(problem, Level.INFO)
+        for resource in self.bases:
+            yield from self._incomplete(resource)
+        seen: set[tuple[Path, bool, frozenset[str]]] = set()
+        for resource in self.bases + self.scoped:
+            yield from self._contradictory(resource)
+            yield from self._against_rules(resource, seen)
+        yield from self._overlapping()
+        yield from self._unused()
 
-    def findings(self) -> Iterator[tuple[Problem, Level]]:
-        """The rules that each resource breaks, and how bad that is there."""
-        for resource in self.resources:
-            for rule, fault in broken(resource):
-                level = rule.level(self._environment, credentials=resource.allow_credentials)
-                if level is Level.ERROR and rule.id in self._unsafe[resource.name]:
-                    level = Level.WARN
-                if rule.setting is not None and self._is_chosen(resource.name, rule.setting):
-                    yield self._problem(resource.name, rule.setting, fault, rule.id), level
+    def _is_ignored(self, problem: Problem) -> bool:
+        """Whether it is of a name that CORS_IGNORE passes over."""
+        globs = self.app["IGNORE"] if problem.rule == "unknown" else ()
+        return any(fnmatchcase(problem.variable.upper(), glob.upper()) for glob in globs)
 
-    def _is_chosen(self, resource: str, setting: str) -> bool:
-        """Whether somebody set what a rule judges: no default breaks one, and PUBLIC is the explicit door."""
-        return self._is_set(resource, setting) and not (
-            setting == "ORIGINS" and self._value(resource, "PUBLIC")
-        )
+    def _level_of_name(self, problem: Problem) -> Level:
+        """How bad a problem is that judges no value; CORS_STRICT has its say on unknown names."""
+        if problem.rule is None:
+            return Level.ERROR
+        rule, unsafe = RULE[problem.rule], self.app["UNSAFE_ALLOW"]
+        if rule.id == "unknown" and rule.id not in unsafe:
+            return Level.ERROR if self.app["STRICT"] else Level.WARN
+        return self._level(rule, unsafe)
 
-    def _default(self, name: str) -> Any:
-        text = BY_NAME[name].defaults.get(self._environment)
-        return None if text is None else BY_NAME[name].parse(text)
+    def _level(self, rule: Rule, unsafe: frozenset[str], *, credentials: bool = False) -> Level:
+        level = rule.level(self._environment, credentials=credentials)
+        return Level.WARN if level is Level.ERROR and rule.id in unsafe else level
 
-    def _value(self, resource: str, name: str) -> Any:
-        """The resource's own value, else the app's, else the default; PUBLIC and PATH are never inherited."""
-        own = self._merged.resources.get(resource, {}).get(name)
-        if own is not None:
-            return own
-        return self.app_value(name) if BY_NAME[name].for_app else self._default(name)
+    def _leaf(self, resource: str, setting: str) -> Path | None:
+        """Where the resource's value comes from; None where nobody sets it."""
+        leaves = ((*owner, setting) for owner in self._chains[resource])
+        return next((leaf for leaf in leaves if leaf in self._merged.stacks), None)
 
-    def _path_of(self, resource: str, name: str) -> Path:
-        """The leaf that decides the value: the resource's own if it is set, or if nothing is."""
-        own = (RESOURCES, resource, name)
-        top = (name,)
-        if resource not in self._merged.resources or (
-            own not in self._merged.stacks and top in self._merged.stacks
-        ):
-            return top
-        return own
+    def _value(self, resource: str, setting: str) -> Any:
+        leaf = self._leaf(resource, setting)
+        value = None if leaf is None else self._merged.values.get(leaf)
+        return default(setting, self._environment) if value is None else value
 
-    def _spelled(self, resource: str, name: str) -> str:
-        """The setting as whoever reads a problem would write it: as it was, else as its variable."""
-        stack = self._merged.stacks.get(self._path_of(resource, name))
-        return stack[0].variable if stack else self._prefix(resource) + name
+    def _own(self, resource: str) -> list[str]:
+        """Those of `_CLOSES_PUBLIC` that the resource itself sets, to anything but false."""
+        leaves = {setting: (*self._chains[resource][0], setting) for setting in _CLOSES_PUBLIC}
+        stacks, values = self._merged.stacks, self._merged.values
+        return [s for s, leaf in leaves.items() if leaf in stacks and values.get(leaf) is not False]
 
-    def _is_set(self, resource: str, name: str) -> bool:
-        return self._path_of(resource, name) in self._merged.stacks
-
-    def _problem(self, resource: str, name: str, fault: Fault, rule: str | None = None) -> Problem:
-        path = self._path_of(resource, name)
-        stack = self._merged.stacks.get(path)
-        if stack:
-            return stack[0].problem(fault, rule)
-        variable = full_name(path)
-        return Problem(
-            fault.code, variable, variable, "the defaults", fault.message, fault.value, fault.remedy, rule
-        )
+    def _is_public(self, resource: str) -> bool:
+        """Whether it is everyone's; a view that says for whom is public no longer."""
+        is_closed = is_scope(self._chains[resource][0]) and self._own(resource)
+        return bool(self._value(resource, "PUBLIC")) and not is_closed
 
     def _resource(self, name: str) -> Resource:
-        public = bool(self._value(name, "PUBLIC"))
-        credentials = bool(self._value(name, "ALLOW_CREDENTIALS")) and not public
-        origins, defaulted = self._origins(name, public=public, credentials=credentials)
-        if self._environment == DEVELOPMENT and not self._is_set(name, "ALLOW_HEADERS"):
-            defaulted |= {"ALLOW_HEADERS"}
-        self._unsafe[name] = self._unsafe_rules(name)
-        if public:
-            self._check_public(name)
+        public = self._is_public(name)
+        credentials = self._value(name, "ALLOW_CREDENTIALS") and not public
+        origins = _EVERYONE if public else self._origins(name, credentials=credentials)
         return Resource(
             name=name,
             paths=self._paths(name),
-            origins=Origins(origins.patterns),
+            origins=self._prepare(origins),
             origin_function=origins.function,
             methods=frozenset({"GET", "HEAD"}) if public else self._value(name, "METHODS"),
             allow_headers=HeaderNames(self._value(name, "ALLOW_HEADERS")),
@@ -400,95 +395,118 @@ class _Draft:
             max_age=self._value(name, "MAX_AGE"),
             enforce=self._value(name, "ENFORCE"),
             enabled=self._value(name, "ENABLED"),
-            defaulted=frozenset(defaulted),
+            defaulted=self._defaulted(name, public=public),
             prefix=self._prefix(name),
         )
 
-    def _scoped(self, scope: Scope) -> Resource:
-        """The resource of a view or blueprint: what it inherits from, with its own options over it."""
-        own = merge([read_arguments(scope.options, scope.source)])
-        self._problems += own.problems
-        base = "" if scope.base in {None, DEFAULT} else str(scope.base)
-        dropped = {"PATH", "PUBLIC"} if own.app.keys() & _PUBLIC_SAYS else {"PATH"}
-        inherited = {n: v for n, v in self._merged.resources.get(base, {}).items() if n not in dropped}
-        self._merged.resources[scope.name] = {**inherited, **own.app}
-        self._prefixes[scope.name] = self._prefix(base)
-        for setting in BY_NAME.values():
-            mine, theirs = (setting.name,), (RESOURCES, base, setting.name)
-            stack = own.stacks.get(mine) or self._merged.stacks.get(theirs)
-            if stack and setting.for_resource and setting.for_app:
-                self._merged.stacks[RESOURCES, scope.name, setting.name] = stack
-        return replace(self._resource(scope.name), paths=scope.paths)
+    def _origins(self, name: str, *, credentials: bool) -> OriginValue:
+        if credentials and self._environment == DEVELOPMENT and self._leaf(name, "ORIGINS") is None:
+            return loopback_origins()
+        value: OriginValue = self._value(name, "ORIGINS")
+        return value
+
+    def _prepare(self, value: OriginValue) -> Origins:
+        """*value* prepared: once, however many resources inherit it. Values live as long as the draft."""
+        if id(value) not in self._prepared:
+            self._prepared[id(value)] = Origins(value.patterns)
+        return self._prepared[id(value)]
+
+    def _defaulted(self, name: str, *, public: bool) -> frozenset[str]:
+        if self._environment != DEVELOPMENT:
+            return frozenset()
+        settings = ("ALLOW_HEADERS",) if public else ("ORIGINS", "ALLOW_HEADERS")
+        return frozenset(setting for setting in settings if self._leaf(name, setting) is None)
 
     def _prefix(self, name: str) -> str:
-        """What the variables of the resource begin with; those of a view are what it inherits from."""
-        plain = f"{PREFIX}{RESOURCES}__{name.upper()}__" if name in self._merged.resources else PREFIX
-        return self._prefixes.get(name, plain)
+        """What the variables of the resource begin with; a view's are those of what it inherits from."""
+        owner = next(owner for owner in self._chains[name] if not is_scope(owner))
+        return f"{full_name(owner)}__" if owner else PREFIX
 
-    def _origins(self, name: str, *, public: bool, credentials: bool) -> tuple[values.OriginValue, set[str]]:
-        """The origins, and whether they are a default of development."""
-        if public:
-            return values.OriginValue((ANY,)), set()
-        if self._is_set(name, "ORIGINS"):
-            value: values.OriginValue | None = self._value(name, "ORIGINS")
-            return value or values.OriginValue(), set()
-        default = self._default("ORIGINS")
-        if self._environment != DEVELOPMENT:
-            return default, set()
-        return (values.origins(LOOPBACK_ORIGINS) if credentials else default), {"ORIGINS"}
+    def _paths(self, name: str) -> tuple[PathPattern, ...]:
+        paths: tuple[PathPattern, ...] = self._merged.values.get((RESOURCES, name, "PATH"), ())
+        return _EVERYWHERE if self._chains[name][0] == () else paths
 
-    def _paths(self, name: str) -> Any:
-        if name not in self._merged.resources:
-            return _EVERYWHERE
-        found = self._merged.resources[name].get("PATH")
-        path = (RESOURCES, name, "PATH")
-        if not found and path not in self._merged.stacks and ":" not in name:
-            variable = full_name(path)
-            stack = next(s for p, s in self._merged.stacks.items() if p[:2] == path[:2])
+    def _problem(self, resource: str, setting: str, fault: Fault, rule: str | None = None) -> Problem:
+        """*fault* of a setting that somebody set."""
+        return self._entry(resource, setting).problem(fault, rule)
+
+    def _entry(self, resource: str, setting: str) -> Entry:
+        """Where a value that somebody set was written."""
+        stacks = (self._merged.stacks.get((*owner, setting)) for owner in self._chains[resource])
+        return next(stack[0] for stack in stacks if stack)
+
+    def _incomplete(self, resource: Resource) -> Iterator[_Finding]:
+        """A resource without paths; one that is public, and is told for whom."""
+        name = resource.name
+        if not resource.paths and self._leaf(name, "PATH") is None:
+            leaf = (RESOURCES, name, "PATH")
+            any_entry = next(s[0] for path, s in self._merged.stacks.items() if path[:2] == leaf[:2])
+            variable = full_name(leaf)
             fault = Fault(
                 "resource-has-no-path", "is missing: a resource governs paths.", None, f"Set {variable}"
             )
-            self._problems.append(replace(stack[0].problem(fault), setting=variable, variable=variable))
-        return found or ()
+            yield _Finding(any_entry._replace(path=leaf, variable=variable).problem(fault), Level.ERROR)
+        for setting in self._own(name) if self._is_public(name) else ():
+            message = "stands beside PUBLIC, which means every origin, GET and HEAD, and no credentials."
+            fault = Fault("public-with-rules", message, None, "Remove one of the two")
+            yield _Finding(self._problem(name, setting, fault), Level.ERROR)
 
-    def _check_public(self, name: str) -> None:
-        own = self._merged.resources[name]
-        for setting in sorted(_PUBLIC_SAYS):
-            if own.get(setting) not in (None, False):
-                message = "stands beside PUBLIC, which means every origin, GET and HEAD, and no credentials."
-                fault = Fault("public-with-rules", message, None, "Remove one of the two")
-                self._problems.append(self._problem(name, setting, fault))
+    def _contradictory(self, resource: Resource) -> Iterator[_Finding]:
+        for found in contradictions(resource):
+            remedy = found.remedy
+            if resource.allow_credentials:
+                remedy = remedy.format(credentials=self._entry(resource.name, "ALLOW_CREDENTIALS").variable)
+            fault = Fault(found.code, found.message, None, remedy)
+            yield _Finding(self._problem(resource.name, found.setting, fault), Level.ERROR)
 
-    def _unsafe_rules(self, name: str) -> frozenset[str]:
-        named = self._value(name, "UNSAFE_ALLOW") or ()
-        for rule_id in named:
-            if rule_id not in RULE:
-                fault = Fault("rule-unknown", "is no rule.", rule_id, f"Write: {', '.join(RULE)}")
-                self._problems.append(self._problem(name, "UNSAFE_ALLOW", fault))
-        return frozenset(named)
+    def _against_rules(
+        self, resource: Resource, seen: set[tuple[Path, bool, frozenset[str]]]
+    ) -> Iterator[_Finding]:
+        """What breaks a rule; a value that several inherit alike is judged once, a default never."""
+        unsafe = self._value(resource.name, "UNSAFE_ALLOW")
+        for setting in JUDGED:
+            leaf = self._leaf(resource.name, setting)
+            key = (leaf or (), resource.allow_credentials, unsafe)
+            if leaf is None or key in seen or (setting in _CLOSES_PUBLIC and self._is_public(resource.name)):
+                continue
+            seen.add(key)
+            for rule, fault in broken(setting, resource):
+                level = self._level(rule, unsafe, credentials=resource.allow_credentials)
+                yield _Finding(self._problem(resource.name, setting, fault, rule.id), level)
 
-    def _contradictions(self, resource: Resource) -> Iterator[Problem]:
-        for contradiction in contradictions(resource):
-            credentials = self._spelled(resource.name, "ALLOW_CREDENTIALS")
-            remedy = contradiction.remedy.format(credentials=credentials)
-            fault = Fault(contradiction.code, contradiction.message, None, remedy)
-            yield self._problem(resource.name, contradiction.setting, fault)
+    def _overlapping(self) -> Iterator[_Finding]:
+        """Patterns between which specificity cannot choose; each is named once, with one of the others."""
+        named: set[tuple[str, str]] = set()
+        for group in (self.bases, self.governed):
+            for overlap in overlaps(path_entries(group)):
+                # without resources every path is governed; that is nobody's setting, so not the one to mend
+                pair = sorted(overlap, key=lambda entry: self._leaf(entry[1].name, "PATH") is None)
+                (path, resource), (other, rival) = pair
+                if (path.text, resource.name) not in named:
+                    named.add((path.text, resource.name))
+                    message = (
+                        f'and "{shown(other.text)}" of {self._place(rival)} cover one path, equally specific.'
+                    )
+                    fault = Fault("path-overlap", message, path.text, "Make one of them more specific")
+                    yield _Finding(self._problem(resource.name, "PATH", fault), Level.ERROR)
 
-    def _unused(self) -> Iterator[Problem]:
-        """Origins of the app that no resource inherits: they look as if they let somebody in."""
-        stack = self._merged.stacks.get(("ORIGINS",))
-        resources = self._merged.resources
-        if stack and resources and all(r.get("ORIGINS") or r.get("PUBLIC") for r in resources.values()):
+    def _place(self, resource: Resource) -> str:
+        """Where the paths of *resource* were written; its name where they were not."""
+        is_set = self._leaf(resource.name, "PATH") is not None
+        return self._entry(resource.name, "PATH").variable if is_set else resource.name
+
+    def _unused(self) -> Iterator[_Finding]:
+        """Origins at the top level that no resource inherits."""
+        leaf = ("ORIGINS",)
+        closed = [r.name for r in self.bases + self.scoped if not self._is_public(r.name)]
+        inherits = any(self._leaf(name, "ORIGINS") == leaf for name in closed)
+        if leaf in self._merged.stacks and not inherits:
             message = "has no effect: every resource names its own origins."
-            yield stack[0].problem(Fault("unused-top-level", message, None, "Remove it"), "unused-top-level")
-
-    def _overlapping(self) -> Iterator[Problem]:
-        for overlap in overlaps(path_entries(self.resources)):
-            message = (
-                f"and {overlap.other[0].text} of {overlap.other[1].name} cover one path, equally specific."
+            fault = Fault("unused-top-level", message, None, "Remove it")
+            rule = RULE["unused-top-level"]
+            yield _Finding(
+                self._merged.stacks[leaf][0].problem(fault, rule.id), rule.level(self._environment)
             )
-            fault = Fault("path-overlap", message, overlap.one[0].text, "Make one of them more specific")
-            yield self._problem(overlap.one[1].name, "PATH", fault)
 
 
 def is_ours(name: str) -> bool:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from flask_cors_env.config.errors import Fault, FaultyValueError, shown
-from flask_cors_env.config.settings import ENVIRONMENTS
-from flask_cors_env.config.values import unquote
+from flask_cors_env.config.errors import Fault, FaultyValueError
+from flask_cors_env.config.values import scalar, unquote
 
+ENVIRONMENTS = ("development", "testing", "staging", "production")
 DEVELOPMENT, TESTING, STAGING, PRODUCTION = ENVIRONMENTS
 
 _ALIASES = {
@@ -66,8 +67,7 @@ class Signs:
     What detection looks at.
 
     Attributes:
-        argument: The ``environment=`` argument, or None.
-        cors_env: CORS_ENV with the place it was found in, strongest first, or None.
+        named: What ``environment=`` or CORS_ENV names; None where neither is set.
         environ: The process environment.
         debug: ``app.debug``.
         testing: ``app.testing``.
@@ -75,8 +75,7 @@ class Signs:
         server: The first request's ``SERVER_SOFTWARE``; None before there was one.
     """
 
-    argument: str | None
-    cors_env: tuple[str, str] | None
+    named: Environment | None
     environ: Mapping[str, str]
     debug: bool = False
     testing: bool = False
@@ -84,43 +83,30 @@ class Signs:
     server: str | None = None
 
 
-def detect(signs: Signs) -> Environment:
+def parse_environment(value: Any) -> str:
     """
-    The environment whose rules hold.
+    One of the four names, from a name or alias in any case.
 
     Raises:
-        FaultyValueError: A name given to us, by argument or CORS_ENV, that is none of the known ones.
+        FaultyValueError: It is none of them.
     """
-    found = _named(signs) or _foreign(signs)
-    if found is None or found.fallback:
-        return _unnamed(signs, found)
-    if found.name == DEVELOPMENT:
-        markers = [name for name in _PLATFORMS if signs.environ.get(name)]
-        if markers:
-            note = f"development on a deployment platform ({markers[0]} is set)"
-            return Environment(found.name, found.because, notes=(*found.notes, note))
-    return found
-
-
-def _named(signs: Signs) -> Environment | None:
-    if signs.argument is not None:
-        return Environment(_known(signs.argument), f"environment={unquote(signs.argument)}")
-    if signs.cors_env is not None:
-        value, place = signs.cors_env
-        where = "" if place == "the process environment" else f" in {place}"
-        return Environment(_known(value), f"CORS_ENV={unquote(value)}{where}")
-    return None
-
-
-def _known(value: str) -> str:
-    name = _NAMES.get(unquote(str(value)).lower())
+    name = _NAMES.get(scalar(value).lower())
     if name is None:
-        raise FaultyValueError(
-            Fault(
-                "unknown-environment", "is no environment.", shown(value), f"Write: {', '.join(ENVIRONMENTS)}"
-            )
-        )
+        remedy = f"Write: {', '.join(ENVIRONMENTS)}"
+        raise FaultyValueError(Fault("unknown-environment", "is no environment.", value, remedy))
     return name
+
+
+def detect(signs: Signs) -> Environment:
+    """The environment whose rules hold; a name that was given is never overruled."""
+    found = signs.named or _foreign(signs)
+    if found is None or found.fallback:
+        found = _unnamed(signs, () if found is None else found.notes)
+    marker = next((name for name in _PLATFORMS if signs.environ.get(name)), None)
+    if found.name == DEVELOPMENT and found.settled and marker is not None:
+        note = f"development on a deployment platform ({marker} is set)"
+        return replace(found, notes=(*found.notes, note))
+    return found
 
 
 def _foreign(signs: Signs) -> Environment | None:
@@ -132,45 +118,42 @@ def _foreign(signs: Signs) -> Environment | None:
 
 
 def _read_foreign(variable: str, value: str) -> Environment:
+    """What another's variable names; its value is shown only if it is a name known here."""
     name = _NAMES.get(value.lower())
-    because = f"{variable}={shown(value)}"
     if name is None:
-        return Environment(PRODUCTION, because, notes=(f"{because} names no environment known here",))
+        because = f"{variable} names none that is known here"
+        return Environment(PRODUCTION, because, notes=(f"{because}; set CORS_ENV",))
     if variable == "FLASK_ENV" and name == DEVELOPMENT:
-        return Environment(
-            PRODUCTION,
-            "nothing else names one",
-            fallback=True,
-            notes=("FLASK_ENV cannot select development",),
-        )
-    return Environment(name, because)
+        note = "FLASK_ENV cannot select development; set CORS_ENV"
+        return Environment(PRODUCTION, "nothing else names one", fallback=True, notes=(note,))
+    return Environment(name, f"{variable}={value}")
 
 
-def _unnamed(signs: Signs, found: Environment | None) -> Environment:
-    notes = () if found is None else found.notes
+def _unnamed(signs: Signs, notes: tuple[str, ...]) -> Environment:
     cli = signs.environ.get("FLASK_RUN_FROM_CLI") == "true"
     if signs.testing or "PYTEST_VERSION" in signs.environ:
         because = "app.testing is set" if signs.testing else "pytest runs it"
         return Environment(TESTING, because, notes=notes)
     if signs.debug and cli:
         return Environment(DEVELOPMENT, "flask runs it in debug mode", notes=notes)
-    served = _production_server(signs)
-    if served or signs.command or cli:
-        because = served or "nothing names another"
+    server = _production_server(signs)
+    if server or signs.command or cli:
+        because = f"{server} and nothing names another" if server else "nothing names another"
         return Environment(PRODUCTION, because, fallback=True, notes=notes)
     return _by_first_request(signs, notes)
 
 
 def _production_server(signs: Signs) -> str | None:
     if "SERVER_SOFTWARE" in signs.environ:
-        return f"{shown(signs.environ['SERVER_SOFTWARE'])} serves it and nothing names another"
+        return "a server loads it (SERVER_SOFTWARE is set)"
     module = next((name for name in _SERVER_MODULES if name in sys.modules), None)
-    return None if module is None else f"{module} serves it and nothing names another"
+    return None if module is None else f"{module} loads it"
 
 
 def _by_first_request(signs: Signs, notes: tuple[str, ...]) -> Environment:
     if signs.server is None:
-        return Environment(DEVELOPMENT, "nothing names one yet", settled=False, notes=notes)
+        because = "nothing names one yet; the first request settles it"
+        return Environment(DEVELOPMENT, because, settled=False, notes=notes)
     if signs.debug and signs.server.startswith(_DEVELOPMENT_SERVER):
         return Environment(DEVELOPMENT, "Werkzeug's server runs it in debug mode", notes=notes)
     return Environment(PRODUCTION, "nothing names another", fallback=True, notes=notes)

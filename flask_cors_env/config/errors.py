@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 _WIDTH = 76
-_VALUE_LIMIT = 80
+VALUE_LIMIT = 80
+#: Names are longer than values, and a cut one names nothing.
+NAME_LIMIT = 240
+#: A longer line of advice is left out: cut, it would be wrong.
+_REMEDY_LIMIT = 400
 
 
 class Fault(NamedTuple):
@@ -18,13 +22,13 @@ class Fault(NamedTuple):
     Attributes:
         code: Kebab-case, unique, stable.
         message: What is wrong, as the rest of a sentence that begins with the value.
-        value: The offending token, or None where the whole setting is meant.
+        value: The offending token, raw; None where the whole setting is meant.
         remedy: The whole line of advice, or None.
     """
 
     code: str
     message: str
-    value: str | None = None
+    value: Any = None
     remedy: str | None = None
 
 
@@ -68,6 +72,15 @@ class Problem:
     remedy: str | None = None
     rule: str | None = None
 
+    @classmethod
+    def of(
+        cls, fault: Fault, *, setting: str, variable: str, source: str, rule: str | None = None
+    ) -> Problem:
+        """*fault* with its place, its value made fit to be shown."""
+        value = None if fault.value is None else shown(fault.value)
+        remedy = None if fault.remedy is None or len(fault.remedy) > _REMEDY_LIMIT else fault.remedy
+        return cls(fault.code, setting, variable, source, fault.message, value, remedy, rule)
+
     @property
     def sentence(self) -> str:
         """What is wrong, with the value."""
@@ -85,12 +98,20 @@ def _wrap(sentence: str) -> list[str]:
     return textwrap.wrap(sentence, 96, break_long_words=False, break_on_hyphens=False)
 
 
-def shown(value: object) -> str:
-    """*value* as it may be shown: printable ASCII, escaped, cut at 80 characters."""
-    text = str(value)
+def shown(value: object, limit: int = VALUE_LIMIT) -> str:
+    """*value* as it may be shown: printable ASCII, escaped, cut at *limit* characters."""
+    text = as_text(value)
     if not (text.isascii() and text.isprintable()):
-        text = text[: _VALUE_LIMIT * 2].encode("unicode_escape").decode("ascii")
-    return text if len(text) <= _VALUE_LIMIT else text[: _VALUE_LIMIT - 3] + "..."
+        text = text[: limit + 1].encode("unicode_escape").decode("ascii")
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def as_text(value: object) -> str:
+    """*value* as a string; the name of its type where it refuses to be one, as huge numbers do."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - an object of the application's may raise anything
+        return type(value).__name__
 
 
 class CORSConfigError(ValueError):

@@ -14,17 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask_cors_env.config.errors import Fault, Problem, shown
-from flask_cors_env.config.settings import ENVIRONMENTS, SETTINGS
-from flask_cors_env.config.sources import (
-    PREFIX,
-    RESOURCES,
-    Entry,
-    Layer,
-    read_resources,
-    read_variable,
-    unknown,
-)
+from flask_cors_env.config.environment import ENVIRONMENTS
+from flask_cors_env.config.errors import NAME_LIMIT, Fault, Problem, shown
+from flask_cors_env.config.layers import PREFIX, RESOURCES, Entry, Layer, meant, read_resources, read_variable
+from flask_cors_env.config.settings import VARIABLES
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
@@ -39,43 +32,41 @@ class Line(NamedTuple):
     number: int
 
 
-def read_env_file(path: str, setting: str, source: str) -> Layer:
+def read_env_file(path: str, named_by: Entry) -> Layer:
     """
     The ``CORS_*`` lines of an env file.
 
     Args:
         path: The file; one that is missing or cannot be read is a problem.
-        setting: What named it, for that problem.
-        source: Where that stands.
+        named_by: What named it, for that problem.
     """
-    layer = Layer(path)
+    layer = Layer(shown(path, NAME_LIMIT))
     try:
         text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        layer.problems.append(_unreadable(path, setting, source, error))
+    except (OSError, ValueError) as error:
+        layer.problems.append(_unreadable(path, named_by, error))
         return layer
     for line in env_lines(text):
-        where = Layer(f"{path}:{line.number}")
+        where = Layer(f"{layer.source}:{line.number}")
         if line.value is None:
-            where.blame(
-                line.name, Fault("line-unreadable", "is on a line that cannot be read.", None, _QUOTES)
-            )
+            fault = Fault("line-unreadable", "is on a line that cannot be read.", None, _QUOTES)
+            where.blame(line.name, fault)
         else:
             read_variable(where, line.name, line.value)
         layer.entries += where.entries
         layer.problems += where.problems
+        layer.notes += where.notes
     return layer
 
 
 _QUOTES = "Put one pair of quotes around the value, or none"
 
 
-def _unreadable(path: str, setting: str, source: str, error: Exception) -> Problem:
-    reason = "does not exist." if isinstance(error, FileNotFoundError) else "cannot be read."
-    code = "file-missing" if isinstance(error, FileNotFoundError) else "file-unreadable"
-    return Problem(
-        code, setting, setting, source, reason, shown(path), "Name a file that the server can read"
-    )
+def _unreadable(path: str, named_by: Entry, error: Exception) -> Problem:
+    is_missing = isinstance(error, FileNotFoundError)
+    code = "file-missing" if is_missing else "file-unreadable"
+    message = "does not exist." if is_missing else "cannot be read."
+    return named_by.problem(Fault(code, message, path, "Name a file that the server can read"))
 
 
 def env_lines(text: str) -> Iterator[Line]:
@@ -95,28 +86,27 @@ def env_lines(text: str) -> Iterator[Line]:
             yield Line(binding.key, values.get(binding.key) or "", number)
 
 
-def read_policy_file(path: str, environment: str, setting: str, source: str) -> list[Layer]:
+def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer]:
     """
     A policy file: the settings in lower case, ``[resources.<name>]`` and ``[environments.<env>]`` overlays.
 
     Args:
         path: TOML, or JSON where it ends in ``.json``; one that is missing or cannot be read is a problem.
         environment: Whose overlay counts; it is stronger than the rest of the file.
-        setting: What named the file, for problems.
-        source: Where that stands.
+        named_by: What named the file, for problems.
 
     Returns:
         The file's layer and, if it has one for *environment*, the overlay's over it.
     """
-    layer = Layer(path)
+    layer = Layer(shown(path, NAME_LIMIT))
     try:
         text = Path(path).read_text(encoding="utf-8")
         tree: Any = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
-        layer.problems.append(_unreadable_policy(path, setting, source, error))
+        layer.problems.append(_unreadable_policy(path, named_by, error))
         return [layer]
     if not isinstance(tree, dict):
-        layer.blame(Path(path).name, Fault("wrong-type", "is no table of settings.", None, None))
+        layer.blame(Path(path).name, Fault("wrong-type", "is no table of settings."))
         return [layer]
     lines = {} if path.endswith(".json") else dict(toml_lines(text))
     overlays = tree.pop(_OVERLAYS, {})
@@ -124,7 +114,7 @@ def read_policy_file(path: str, environment: str, setting: str, source: str) -> 
     _read_tree(layer, tree, lines)
     if not isinstance(overlays, Mapping) or not isinstance(overlays.get(environment), Mapping):
         return [layer]
-    over = Layer(path)
+    over = Layer(layer.source)
     above = (_OVERLAYS, environment)
     _read_tree(over, overlays[environment], {k[2:]: n for k, n in lines.items() if k[:2] == above})
     return [layer, over]
@@ -132,45 +122,50 @@ def read_policy_file(path: str, environment: str, setting: str, source: str) -> 
 
 def _read_tree(layer: Layer, tree: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]) -> None:
     for key, value in tree.items():
-        setting = layer.setting(key.upper())
-        if key.upper() == RESOURCES:
+        name = key.upper()
+        setting = layer.setting(name)
+        if name == RESOURCES:
             read_resources(layer, key, value)
         elif setting is not None and setting.for_app and setting.in_files:
-            layer.add((setting.name,), key, value)
-        else:
-            known = [s.key for s in SETTINGS if s.for_app and s.in_files]
-            layer.blame(key, unknown(key, known), "unknown")
-    layer.entries = [_placed(entry, lines) for entry in layer.entries]
+            layer.add_setting((), name, setting, key, value)
+        elif not layer.is_foreign(name, key, value, path=(name,)):
+            layer.blame_unknown(shown(key, NAME_LIMIT), meant(name, _as_key), path=(name,))
+    numbers = {tuple(part.upper() for part in path): number for path, number in lines.items()}
+    layer.entries = [_placed(entry, numbers) for entry in layer.entries]
 
 
-def _placed(entry: Entry, lines: Mapping[tuple[str, ...], int]) -> Entry:
+def _as_key(name: str) -> str:
+    """The setting *name* as it is written in a file, or as a variable where files do not have it."""
+    if name == RESOURCES or (VARIABLES[name].for_app and VARIABLES[name].in_files):
+        return name.lower()
+    return PREFIX + name if VARIABLES[name].for_app else f"resources.<name>.{name.lower()}"
+
+
+def _placed(entry: Entry, numbers: Mapping[tuple[str, ...], int]) -> Entry:
     """*entry* with the line it stands on, where that is known."""
-    by_path = {tuple(part.upper() for part in path): number for path, number in lines.items()}
-    number = by_path.get(tuple(part.upper() for part in entry.path))
+    number = numbers.get(tuple(part.upper() for part in entry.path))
     return entry if number is None else entry._replace(source=f"{entry.source}:{number}")
 
 
-def _unreadable_policy(path: str, setting: str, source: str, error: Exception) -> Problem:
+def _unreadable_policy(path: str, named_by: Entry, error: Exception) -> Problem:
     if isinstance(error, OSError | UnicodeDecodeError):
-        return _unreadable(path, setting, source, error)
+        return _unreadable(path, named_by, error)
     kind = "JSON" if path.endswith(".json") else "TOML"
     place = re.search(r"line (\d+)", str(error))
     where = f"{path}:{place[1]}" if place else path
-    return Problem(
-        "file-malformed", setting, setting, source, f"is no {kind}.", shown(where), "Mend the file"
-    )
+    return named_by.problem(Fault("file-malformed", f"is no {kind}.", where, "Mend the file"))
 
 
 def _check_overlays(layer: Layer, overlays: Any) -> None:
     if not isinstance(overlays, Mapping):
-        layer.blame(_OVERLAYS, Fault("wrong-type", "is no table of environments.", shown(overlays), None))
+        layer.blame(_OVERLAYS, Fault("wrong-type", "is no table of environments.", overlays))
         return
     for name in overlays:
         if name not in ENVIRONMENTS:
-            remedy = f"Write: {', '.join(ENVIRONMENTS)}"
-            layer.blame(
-                f"{_OVERLAYS}.{name}", Fault("unknown-environment", "is no environment.", None, remedy)
+            fault = Fault(
+                "unknown-environment", "is no environment.", name, f"Write: {', '.join(ENVIRONMENTS)}"
             )
+            layer.blame(f"{_OVERLAYS}.{shown(name)}", fault)
 
 
 def toml_lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask_cors_env.config import values
-from flask_cors_env.config.settings import ENVIRONMENTS, SETTINGS, Scope, Setting
+from flask_cors_env.config.environment import ENVIRONMENTS
+from flask_cors_env.config.settings import SETTINGS, Scope, Setting
 
 _WHERE = {
     Scope.APP: "`CORS_{name}`",

@@ -7,15 +7,16 @@ Adding a setting is a declaration here and the line that obeys it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from flask_cors_env.config import values
+from flask_cors_env.config.environment import ENVIRONMENTS, parse_environment
 from flask_cors_env.config.errors import Fault, FaultyValueError
-
-ENVIRONMENTS = ("development", "testing", "staging", "production")
+from flask_cors_env.config.rules import parse_rule_ids
 
 
 class Scope(StrEnum):
@@ -47,8 +48,9 @@ class Setting:
         meaning: For an operator: what it does, its unit and range, and the consequence.
         example: A value that could stand in a real ``.env``.
         defaults: By environment, in the form an operator would write; empty where there is none.
-        aliases: Other names it is known by elsewhere.
+        aliases: Other names it is known by elsewhere, as variables.
         option: Whether it may be given as an argument.
+        option_alias: What flask-cors calls that argument; empty where it is called the same, or has none.
         in_files: Whether a policy file may set it.
     """
 
@@ -61,6 +63,7 @@ class Setting:
     defaults: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     option: bool = True
+    option_alias: str = ""
     in_files: bool = True
 
     @property
@@ -83,7 +86,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "ENV",
         Scope.APP,
-        values.text,
+        parse_environment,
         "development, testing, staging or production",
         "Whose rules judge the policy, and which defaults hold. Unset: detected, and production where "
         "nothing says otherwise.",
@@ -178,6 +181,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Content-Type,Authorization",
         _by_environment("* Authorization", *["Content-Type Authorization"] * 3),
         aliases=("ALLOWED_HEADERS", "HEADERS"),
+        option_alias="HEADERS",
     ),
     Setting(
         "EXPOSE_HEADERS",
@@ -198,6 +202,7 @@ SETTINGS: tuple[Setting, ...] = (
         "true",
         _same("false"),
         aliases=("SUPPORTS_CREDENTIALS", "CREDENTIALS"),
+        option_alias="SUPPORTS_CREDENTIALS",
     ),
     Setting(
         "MAX_AGE",
@@ -248,7 +253,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "UNSAFE_ALLOW",
         Scope.BOTH,
-        values.words,
+        parse_rule_ids,
         "rule ids",
         "Rules of the environment whose errors become warnings, repeated at every start.",
         "http",
@@ -367,13 +372,27 @@ FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
     "VARY_HEADER": _vary,
 }
 
-BY_NAME = {setting.name: setting for setting in SETTINGS}
-BY_KEY = {setting.key: setting for setting in SETTINGS}
-CANONICAL = {alias: setting.name for setting in SETTINGS for alias in setting.aliases}
-#: The other names that arguments go by: those of flask-cors.
-OPTION_ALIASES = {"HEADERS": "ALLOW_HEADERS", "SUPPORTS_CREDENTIALS": "ALLOW_CREDENTIALS"}
+#: Every setting by its name as a variable, upper case and without prefix, and by its aliases.
+VARIABLES = {name: setting for setting in SETTINGS for name in (setting.name, *setting.aliases)}
+#: Every setting that may be an argument, or stand in one, by its name there, upper case.
+OPTIONS = {
+    name: setting
+    for setting in SETTINGS
+    for name in (setting.name, setting.option_alias)
+    if setting.option and name
+}
 
-#: The default of ORIGINS in development where credentials are on.
-LOOPBACK_ORIGINS = " ".join(
-    f"{scheme}://{host}:*" for scheme in ("http", "https") for host in ("localhost", "127.0.0.1", "[::1]")
-)
+
+@functools.cache
+def default(name: str, environment: str) -> Any:
+    """The typed default of the setting *name* in *environment*; None where there is none."""
+    setting = VARIABLES[name]
+    written = setting.defaults.get(environment)
+    return None if written is None else setting.parse(written)
+
+
+@functools.cache
+def loopback_origins() -> values.OriginValue:
+    """The default of ORIGINS in development where credentials are on."""
+    hosts = ("localhost", "127.0.0.1", "[::1]")
+    return values.origins([f"{scheme}://{host}:*" for scheme in ("http", "https") for host in hosts])

@@ -1,183 +1,175 @@
-"""Values as every carrier delivers them, and as a program passes them."""
-
-import datetime as dt
-import re
+"""What each list may hold, and what no environment permits in it."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from config.configured import APP, canonical, made, problems, refused
 
-from flask_cors_env import CORSConfigError
 from flask_cors_env.config import values
-from flask_cors_env.config.build import Inputs, build
-from flask_cors_env.config.errors import FaultyValueError
+from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.settings import SETTINGS
 
-A, B = "https://a.example", "https://b.example"
-
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "origins"),
     [
-        f"{A},{B}",
-        f"{A}, {B}",
-        f" {A} {B} ",
-        f"{A}\n{B}\n",
-        f"{A}\r\n{B}",
-        f'"{A},{B}"',
-        f"'{A} {B}'",
-        f'["{A}","{B}"]',
-        f"['{A}','{B}']",
-        f"[{A},{B}]",
-        f'\'["{A}", "{B}"]\'',
-        f'"{A}","{B}"',
-        f"{A},,{B},",
+        (APP, [APP]),
+        ("HTTPS://App.Example.COM", [APP]),
+        (f"{APP},{APP},{APP.upper()}", [APP]),
+        (
+            "https://*.example.com https://*.example.com:8443",
+            ["https://*.example.com", "https://*.example.com:8443"],
+        ),
+        ("capacitor://localhost", ["capacitor://localhost"]),
+        ("chrome-extension://abcdefghijklmnop", ["chrome-extension://abcdefghijklmnop"]),
+        ("https://[2001:db8::1]:8443", ["https://[2001:db8::1]:8443"]),
     ],
 )
-def test_a_list_means_the_same_however_a_carrier_spells_it(text):
-    assert values.split(text) == [A, B]
-
-
-@pytest.mark.parametrize("text", ["none", "NONE", ' "none" ', "[]"])
-def test_none_is_empty_on_purpose(text):
-    assert values.split(text) == []
-
-
-@pytest.mark.parametrize("text", [f"{A} # the app", f"{A},#", "# nothing"])
-def test_a_comment_that_a_carrier_kept_is_a_fault(text):
-    with pytest.raises(FaultyValueError) as raised:
-        values.split(text)
-    assert [fault.code for fault in raised.value.faults] == ["inline-comment"]
+def test_origins_are_in_their_grammar(text, origins):
+    assert canonical(ORIGINS=text)["origins"] == origins
 
 
 @pytest.mark.parametrize(
-    ("value", "found"),
-    [(v, True) for v in (True, 1, "1", "true", "TRUE", " yes ", '"on"')]
-    + [(v, False) for v in (False, 0, "0", "False", "no", "'off'")],
-)
-def test_booleans(value, found):
-    assert values.boolean(value) is found
-
-
-@pytest.mark.parametrize("value", ["", "maybe", "2", 2, None, 1.0, [], "tru e"])
-def test_anything_else_is_no_boolean(value):
-    with pytest.raises(FaultyValueError):
-        values.boolean(value)
-
-
-@pytest.mark.parametrize(
-    ("value", "found"),
+    ("text", "code", "remedy"),
     [
-        *((0, 0), (-1, 0), ("-1", 0), ("600", 600), ("10m", 600), ("2h", 7200), ('"30s"', 30), ("1d", 86400)),
-        *((dt.timedelta(minutes=5), 300), (dt.timedelta(0), 0), (86400, 86400)),
+        ("https://app.example.com/", "origin-has-path", "Write: https://app.example.com"),
+        ("app.example.com", "origin-has-no-scheme", "Write: https://app.example.com"),
+        ("https://app.example.com:443", "origin-has-default-port", "Write: https://app.example.com"),
+        ("https://u@app.example.com", "origin-has-userinfo", "Write: https://app.example.com"),
+        ("https://straße.example", "origin-not-ascii", "Write: https://xn--strae-oqa.example"),
+        (r"https://.*\.example\.com", "origin-is-regex", "Write: https://*.example.com"),
+        ("https://127.1", "origin-numeric-host", "Write: https://127.0.0.1"),
+        ("https://app.example.com:0", "origin-bad-port", None),
+        ("https://app.example.com:*", "origin-any-port", None),
+        ("file://", "origin-is-opaque", None),
     ],
 )
-def test_durations(value, found):
-    assert values.seconds(value) == found
+def test_an_origin_out_of_the_grammar_is_told_with_the_one_to_write(text, code, remedy):
+    (problem,) = refused(ORIGINS=text).problems
+    assert (problem.code, problem.remedy) == (code, remedy)
 
 
 @pytest.mark.parametrize(
-    "value", ["", "10 minutes", "1.5", 1.5, True, None, -2, 86401, "-5", "25h", "9" * 30, "\uff11"]
-)
-def test_anything_else_is_no_duration(value):
-    with pytest.raises(FaultyValueError):
-        values.seconds(value)
-
-
-@pytest.mark.parametrize("container", [list, tuple, set, frozenset])
-def test_elements_of_a_python_list_are_one_value_each(container):
-    assert values.origins(container([A])).patterns[0].text == A
-    for element in (f"{A},{B}", f"{A} ", f'"{A}"'):
-        with pytest.raises(FaultyValueError):
-            values.origins(container([element]))
-
-
-@pytest.mark.parametrize("value", [5, 5.0, b"x", {A: 1}, [5], [None], [[A]], re.compile(b"x")])
-def test_a_wrong_type_is_a_fault(value):
-    with pytest.raises(FaultyValueError):
-        values.origins(value)
-
-
-def test_a_compiled_pattern_and_a_function_are_taken_where_they_are_named():
-    assert values.origins(re.compile("x")).patterns[0].kind == "regex"
-    assert values.origins([re.compile("x"), A]).patterns[1].text == A
-    assert values.origins(len).function is len
-    assert values.allow_headers([re.compile("x-.*")])[0].pattern == "x-.*"
-    for parse in (values.methods, values.expose_headers, values.paths):
-        with pytest.raises(FaultyValueError):
-            parse([re.compile("x")])
-
-
-def test_methods_are_normalised_as_browsers_do():
-    assert values.methods("get,put,patch,FOO,foo") == {"GET", "PUT", "patch", "FOO", "foo"}
-
-
-@pytest.mark.parametrize(
-    ("config", "setting", "value"),
+    ("text", "methods"),
     [
-        ({"CORS_ALLOW_CREDENTIALS": "False"}, "allow_credentials", False),
-        ({"CORS_SUPPORTS_CREDENTIALS": True, "CORS_ORIGINS": A}, "allow_credentials", True),
-        ({"CORS_MAX_AGE": 60}, "max_age", 60),
-        ({"CORS_METHODS": ["PUT"]}, "methods", {"PUT"}),
-        ({"CORS_EXPOSE_HEADERS": None}, "expose_headers", ()),
-        ({"CORS_RESOURCES": {"API": {"PATH": "/x", "MAX_AGE": "5"}}}, "max_age", 5),
-        ({"CORS_RESOURCES": {"/x": {"max_age": 5}}}, "max_age", 5),
-        ({"CORS_RESOURCES__api__path": "/x", "CORS_RESOURCES__API__MAX_AGE": 5}, "max_age", 5),
-        ({"CORS_RESOURCES__API": '{"path": "/x", "max_age": 5}'}, "max_age", 5),
-        ({"CORS_RESOURCES": '{"/x": {"max_age": 5}}'}, "max_age", 5),
+        ("get head post put delete options", ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]),
+        ("PATCH,PURGE,X-Y", ["PATCH", "PURGE", "X-Y"]),
+        ("*", ["*"]),
+        ("GET,get", ["GET"]),
     ],
 )
-def test_app_config_goes_through_the_same_parser(config, setting, value):
-    built = build(Inputs(environ={"CORS_ENV": "production"}, config=config))
-    assert getattr(built.policy.resources[0], setting) == value
+def test_methods_are_normalised_as_browsers_do(text, methods):
+    assert canonical(METHODS=text)["methods"] == methods
 
 
-def test_a_path_keyed_resource_merges_with_the_named_one_of_that_path():
-    environ = {
-        "CORS_ENV": "production",
-        "CORS_RESOURCES__SHOP__PATH": "/api/*",
-        "CORS_RESOURCES__SHOP__ORIGINS": A,
-        "CORS_RESOURCES__SHOP__MAX_AGE": "5",
-    }
-    arguments = (("CORS()", {"resources": {"/api/*": {"methods": "PUT"}, "/api/v2/*": {}}}),)
-    policy = build(Inputs(environ=environ, arguments=arguments)).policy
-    assert [(r.name, r.max_age, sorted(r.methods)) for r in policy.resources] == [
-        ("api_v2", 7200, ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"]),
-        ("shop", 5, ["PUT"]),
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Content-Type, x-a", ["Content-Type", "x-a"]),
+        ("*,Authorization", ["*", "Authorization"]),
+        ("x-team-*,X-Other-*", ["x-other-*", "x-team-*"]),
+        ("X-A,x-a,X-a", ["X-A"]),
+    ],
+)
+def test_request_headers_are_names_prefixes_or_all(text, names):
+    assert canonical(ORIGINS=APP, ALLOW_HEADERS=text)["allow_headers"] == names
+    reversed_text = ",".join(reversed(text.split(",")))
+    assert canonical(ORIGINS=APP, ALLOW_HEADERS=reversed_text)["allow_headers"] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("X-B,X-A", ["X-A", "X-B"]),
+        ("X-A,x-a", ["X-A"]),
+        ("*", ["*"]),
+        ("ETag,Location", ["ETag", "Location"]),
+    ],
+)
+def test_response_headers_are_names_or_all(text, names):
+    assert canonical(EXPOSE_HEADERS=text)["expose_headers"] == names
+
+
+ALWAYS = [
+    *(("METHODS", text, "method-forbidden") for text in ("CONNECT", "TRACE", "TRACK", "Trace", "track")),
+    *(("METHODS", text, "method-not-token") for text in ("GE(T", "GÉT", "a/b")),
+    *(
+        ("ALLOW_HEADERS", text, "header-forbidden")
+        for text in (
+            "Accept-Charset Accept-Encoding Connection Content-Length Cookie Cookie2 Date DNT Expect Host "
+            "Keep-Alive Origin Referer Set-Cookie TE Trailer Transfer-Encoding Upgrade Via Proxy-Foo "
+            "Sec-Fetch-Site sec-foo Proxy-* sec-ch-*"
+        ).split()
+    ),
+    *(
+        ("ALLOW_HEADERS", text, "header-of-protocol")
+        for text in (
+            "Access-Control-Allow-Origin access-control-max-age Access-Control-Request-Method "
+            "Access-Control-Request-Private-Network Access-Control-* access-control-allow-*"
+        ).split()
+    ),
+    *(
+        ("ALLOW_HEADERS", text, "header-wrong-list")
+        for text in ("ETag", "Location", "www-authenticate", "Vary")
+    ),
+    *(("ALLOW_HEADERS", text, "header-not-token") for text in ("X A:", "X-A:", "x*", "x-*-y", "-x:*", "Ä")),
+    *(("EXPOSE_HEADERS", text, "header-forbidden") for text in ("Set-Cookie", "set-cookie2")),
+    *(
+        ("EXPOSE_HEADERS", text, "header-of-protocol")
+        for text in (
+            "Access-Control-Allow-Origin",
+            "access-control-request-headers",
+            "Access-Control-Expose-Headers",
+        )
+    ),
+    *(("EXPOSE_HEADERS", text, "header-wrong-list") for text in ("Authorization", "cookie", "User-Agent")),
+    *(("EXPOSE_HEADERS", text, "header-not-token") for text in ("X-B:", "x-team-*", "a=b")),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "code"), ALWAYS)
+def test_what_no_page_can_use_is_an_error_in_every_environment(name, text, code):
+    for environment in ENVIRONMENTS:
+        found = problems(
+            ENV=environment, ORIGINS=APP, UNSAFE_ALLOW="http,headers", config={f"CORS_{name}": [text]}
+        )
+        assert found == [(code, f"CORS_{name}", text if text.isascii() else found[0][2])]
+
+
+def test_a_line_break_never_comes_near_a_header():
+    assert problems(EXPOSE_HEADERS="X-A\r\nX-B: 1") == [("header-not-token", "CORS_EXPOSE_HEADERS", "X-B:")]
+    assert problems(options={"expose_headers": ["X-A\r\nX-B: 1"]}) == [
+        ("header-not-token", "expose_headers", "X-A\\r\\nX-B: 1")
     ]
 
 
-NAMES = [f"CORS_{s.name}" for s in SETTINGS if s.for_app] + [
-    f"CORS_RESOURCES__API__{s.name}" for s in SETTINGS if s.for_resource
-]
-JUNK = st.one_of(
-    st.text(max_size=60),
-    st.sampled_from(
-        ["*", "null", "none", "[", '["', "{}", "true", "-1", "#", "https://", "//", "\0", "é", "$", "${X}"]
-    ),
-    st.lists(st.sampled_from([A, B + "/", "http://x", "*", "null", "^a$", "https://*.com"]), max_size=4).map(
-        ",".join
-    ),
+@pytest.mark.parametrize("name", ["ORIGINS", "METHODS", "ALLOW_HEADERS", "EXPOSE_HEADERS", "UNSAFE_ALLOW"])
+def test_none_among_values_is_an_error_in_every_list(name):
+    assert problems(**{name: "none,GET"})[0] == ("none-among-values", f"CORS_{name}", "none")
+    assert made(**{name: "none"}).warnings == ()
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: s.name)
+def test_every_default_is_typed_once(setting):
+    from flask_cors_env.config.settings import default
+
+    for environment in ENVIRONMENTS:
+        assert default(setting.name, environment) is default(setting.name, environment)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ('"a"', "a"),
+        ("'a'", "a"),
+        (' "a" ', "a"),
+        ('" a "', "a"),
+        ("\"a'", "\"a'"),
+        ('"', '"'),
+        ('""', ""),
+        ("'\"a\"'", '"a"'),
+        ('"a" "b"', '"a" "b"'),
+        ('"["a"]"', '["a"]'),
+        ("\u00a0a", "\u00a0a"),
+    ],
 )
-
-
-@given(
-    st.dictionaries(st.sampled_from([*NAMES, "CORS_ORIGNS", "CORS_RESOURCES", "CORS_X"]), JUNK, max_size=6)
-)
-def test_no_configuration_does_anything_but_build_or_raise_what_names_a_variable(variables):
-    known = {"CORS_ENV", "CORS_ENV_FILE", "CORS_CONFIG_FILE"}
-    environ = {"CORS_ENV": "production", **{n: v for n, v in variables.items() if n not in known}}
-    built, problems = outcome(environ)
-    assert all(problem.variable.startswith("CORS_") for problem in problems)
-    if built is not None:
-        opened = {r.name for r in built.policy.resources if r.origins.any}
-        doors = {name for name in opened if environ.get(f"CORS_RESOURCES__{name.upper()}__PUBLIC")}
-        assert opened == doors or "wildcard" in str(environ.values())
-
-
-def outcome(environ):
-    """The policy, or every problem."""
-    try:
-        return build(Inputs(environ=environ)), ()
-    except CORSConfigError as error:
-        return None, error.problems
+def test_one_matching_outer_pair_of_quotes_is_removed(text, plain):
+    assert values.unquote(text) == plain

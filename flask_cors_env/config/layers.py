@@ -1,0 +1,356 @@
+"""
+Layers: every place a setting can come from, read into one flat list of entries that know their place.
+
+What a name means is settled here: which setting, of which resource, or of none. What a value means is not.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from flask_cors_env.config import values
+from flask_cors_env.config.errors import NAME_LIMIT, Fault, FaultyValueError, Problem, as_text, shown
+from flask_cors_env.config.settings import FOREIGN, OPTIONS, VARIABLES, Setting
+
+PREFIX = "CORS_"
+RESOURCES = "RESOURCES"
+PROCESS = "the process environment"
+APP_CONFIG = "app.config"
+ARGUMENTS = "the arguments"
+COMMAND_LINE = "the command line"
+
+_NAME = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*", re.ASCII | re.IGNORECASE)
+_NAME_RULE = "Write letters and digits, joined by single underscores; the path is a value: __<NAME>__PATH"
+_OBJECT_RULE = 'Write an object, {"path": "/api/*", "origins": [...]}, or one variable for each setting'
+#: What Kubernetes sets in every pod for a service whose name begins with ``cors``.
+_SERVICE_LINK = re.compile(
+    r"CORS_(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_.*)?)?)"
+)
+#: All that a misspelled name may have been meant to be, with the name to write.
+_MEANT = {name: setting.name for name, setting in VARIABLES.items()} | {RESOURCES: RESOURCES}
+
+Path = tuple[str, ...]
+
+
+class Kind(StrEnum):
+    """Whose hand a layer is: that decides what its names are called, and who hides what from whom."""
+
+    CONFIG = "config"
+    OPERATOR = "operator"
+    ARGUMENTS = "arguments"
+
+
+class Entry(NamedTuple):
+    """
+    One leaf as it was written.
+
+    Attributes:
+        path: Where it stands in the tree: ``("ORIGINS",)`` or ``("RESOURCES", "api", "ORIGINS")``. The name
+            of a resource that is known by its path only begins with a slash; a view's has a colon.
+        variable: Its name as spelled, fit to be shown.
+        source: The place, for messages.
+        value: Raw.
+        kind: Whose hand it is.
+    """
+
+    path: Path
+    variable: str
+    source: str
+    value: Any
+    kind: Kind = Kind.OPERATOR
+
+    def problem(self, fault: Fault, rule: str | None = None) -> Problem:
+        """*fault* with the place of this entry."""
+        setting = full_name(self.path)
+        return Problem.of(fault, setting=setting, variable=self.variable, source=self.source, rule=rule)
+
+
+def full_name(path: Path) -> str:
+    """The variable that sets the leaf at *path*; for a view's own option, that of the app."""
+    if is_scope(path):
+        name = path[-1]
+        return _spelled(name) if name in VARIABLES else shown(PREFIX + name, NAME_LIMIT)
+    parts = ("<NAME>" if part.startswith("/") else part.upper() for part in path)
+    return shown(PREFIX + "__".join(parts), NAME_LIMIT)
+
+
+def is_scope(path: Path) -> bool:
+    """Whether *path* is of a view or a blueprint with a policy of its own."""
+    return len(path) > 1 and ":" in path[1] and not path[1].startswith("/")
+
+
+@dataclass
+class Layer:
+    """
+    What one source sets.
+
+    Attributes:
+        source: The place, for messages.
+        kind: Whose hand it is.
+        entries: In the order found.
+        problems: Names that are no settings, values that cannot be taken apart.
+        notes: What is right, and could be written better.
+    """
+
+    source: str
+    kind: Kind = Kind.OPERATOR
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+    def setting(self, name: str) -> Setting | None:
+        """The setting that is called *name*, upper case, in this layer."""
+        return (OPTIONS if self.kind is Kind.ARGUMENTS else VARIABLES).get(name)
+
+    def add(self, path: Path, variable: str, value: Any) -> None:
+        """Note a leaf; None, which means not set, is left out."""
+        if value is not None:
+            self.entries.append(Entry(path, variable, self.source, value, self.kind))
+
+    def add_setting(self, at: Path, name: str, setting: Setting, variable: str, value: Any) -> None:
+        """Note the leaf of *setting* below *at*, and that *name* is another name of it."""
+        path = (*at, setting.name)
+        self.add(path, variable, value)
+        if name != setting.name and self.kind is not Kind.ARGUMENTS:
+            canonical = full_name(path)
+            fault = Fault("alias", f"is another name of {canonical}.", None, f"Write: {canonical}")
+            self.notes.append(self._problem(fault, path, variable))
+
+    def blame(
+        self, variable: str, fault: Fault, rule: str | None = None, *, path: Path | None = None
+    ) -> None:
+        """Note *fault* of *variable*; *path* is where that stands in the tree, if not at its top."""
+        self.problems.append(self._problem(fault, path or (_bare(variable),), variable, rule))
+
+    def blame_unknown(self, variable: str, remedy: str | None, *, path: Path) -> None:
+        """Note that *variable* is none of ours: an option never is borne with, it may have closed a door."""
+        if self.kind is Kind.ARGUMENTS:
+            self.blame(variable, Fault("option-unknown", "is not an option.", None, remedy), path=path)
+        else:
+            fault = Fault("variable-unknown", "is not a setting.", None, remedy)
+            self.blame(variable, fault, "unknown", path=path)
+
+    def is_foreign(self, name: str, variable: str, value: Any, *, path: Path) -> bool:
+        """Whether *name* is a setting of other packages; what is to be said of its value is noted."""
+        fault = FOREIGN[name](value) if name in FOREIGN and value is not None else None
+        if fault is not None and fault.code == "without-effect":
+            self.notes.append(self._problem(fault, path, variable))
+        elif fault is not None:
+            self.blame(variable, fault, path=path)
+        return name in FOREIGN
+
+    def _problem(self, fault: Fault, path: Path, variable: str, rule: str | None = None) -> Problem:
+        return Entry(path, variable, self.source, None).problem(fault, rule)
+
+
+def _bare(variable: str) -> str:
+    return variable.upper().removeprefix(PREFIX)
+
+
+def meant(name: str, spell: Callable[[str], str]) -> str | None:
+    """The advice where *name*, upper case, resembles that of a setting, as *spell* writes it; else None."""
+    close = difflib.get_close_matches(name, _MEANT, 1, 0.75)
+    return f"Did you mean: {spell(_MEANT[close[0]])}?" if close else None
+
+
+def read_variables(mapping: Mapping[Any, Any], source: str, kind: Kind = Kind.OPERATOR) -> Layer:
+    """The ``CORS_*`` names of a process environment or app.config, in any case; no other is looked at."""
+    layer = Layer(source, kind)
+    ours = (name for name in mapping if isinstance(name, str) and name.upper().startswith(PREFIX))
+    for name in sorted(ours):
+        read_variable(layer, name, mapping[name])
+    return layer
+
+
+def read_variable(layer: Layer, variable: str, value: Any) -> None:
+    """Read one ``CORS_*`` variable into *layer*."""
+    name = _bare(variable)
+    first, *rest = name.split("__")
+    label = shown(variable, NAME_LIMIT)
+    setting = layer.setting(name)
+    if first == RESOURCES:
+        _read_resources(layer, label, rest, value)
+    elif setting is not None and setting.for_app:
+        layer.add_setting((), name, setting, label, value)
+    elif not (
+        _SERVICE_LINK.fullmatch(variable.upper()) or layer.is_foreign(name, label, value, path=(name,))
+    ):
+        layer.blame_unknown(label, _with_double_underscores(name) or meant(name, _spelled), path=(name,))
+
+
+def _spelled(name: str) -> str:
+    """The setting *name* as a variable."""
+    if name == RESOURCES or VARIABLES[name].for_app:
+        return PREFIX + name
+    return f"{PREFIX}{RESOURCES}__<NAME>__{name}"
+
+
+def _with_double_underscores(name: str) -> str | None:
+    """The advice where *name* is a resource's variable but for ``RESOURCE``, or for single underscores."""
+    rest = name.removeprefix("RESOURCES").removeprefix("RESOURCE")
+    ends = (known for known, s in VARIABLES.items() if s.for_resource and rest.endswith(f"_{known}"))
+    end = max(ends, key=len, default="")
+    resource = rest.removesuffix(end).strip("_")
+    if rest == name or not end or not _NAME.fullmatch(resource):
+        return None
+    return f"Did you mean: {PREFIX}{RESOURCES}__{resource}__{VARIABLES[end].name}?"
+
+
+def _read_resources(layer: Layer, label: str, rest: Sequence[str], value: Any) -> None:
+    """``CORS_RESOURCES``, ``CORS_RESOURCES__<NAME>`` or ``CORS_RESOURCES__<NAME>__<FIELD>``."""
+    path = (RESOURCES, *(part.lower() for part in rest[:1]))
+    if rest and not _NAME.fullmatch(rest[0]):
+        fault = Fault("resource-bad-name", "is no name of a resource.", rest[0], _NAME_RULE)
+        layer.blame(label, fault, path=(RESOURCES, "<NAME>"))
+    elif len(rest) > 1:
+        _read_field(layer, label, (*path, "__".join(rest[1:])), value, f"{full_name(path)}__{{}}")
+    elif rest:
+        _read_table(layer, label, path[1], value)
+    elif values.is_blank(value):
+        layer.add(path, label, value)
+    else:
+        read_resources(layer, label, value)
+
+
+def _decoded(layer: Layer, label: str, path: Path, value: Any) -> Mapping[Any, Any]:
+    """*value*, from JSON if it is a string; empty after noting what is wrong with it, and for None."""
+    if value is None or isinstance(value, Mapping):
+        return value or {}
+    fault = Fault("wrong-type", "is no table of settings.", as_text(value))
+    if isinstance(value, str):
+        fault = Fault("not-json", "is no JSON object.", value, _OBJECT_RULE)
+        try:
+            decoded = json.loads(values.unquote(value), object_pairs_hook=_object)
+        except FaultyValueError as error:
+            (fault,) = error.faults
+        except (ValueError, RecursionError):
+            pass
+        else:
+            if isinstance(decoded, Mapping):
+                return decoded
+    layer.blame(label, fault, path=path)
+    return {}
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, whose names have to be unique: of two the standard library drops one."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # adds
+        raise FaultyValueError(Fault("json-duplicate-name", "is there twice in one object.", twice))
+    return made
+
+
+def read_resources(layer: Layer, label: str, tree: Any) -> None:
+    """Resources keyed by name or, as in flask-cors, by path: a mapping, or JSON in a string."""
+    for key, fields in _decoded(layer, label, (RESOURCES,), tree).items():
+        where = f'{label}["{shown(getattr(key, "pattern", key))}"]'
+        if isinstance(key, str) and _NAME.fullmatch(key):
+            _read_table(layer, where, key.lower(), fields)
+        elif isinstance(key, re.Pattern) or "/" in str(key) or "*" in str(key):
+            _read_by_path(layer, where, key, fields)
+        else:
+            fault = Fault("resource-bad-name", "is neither a path nor a name.", key, _NAME_RULE)
+            layer.blame(where, fault, path=(RESOURCES, "<NAME>"))
+
+
+def _read_by_path(layer: Layer, where: str, key: Any, fields: Any) -> None:
+    try:
+        pattern = values.path(key if isinstance(key, re.Pattern) else str(key))
+    except FaultyValueError as error:
+        for fault in error.faults:
+            layer.blame(where, fault, path=(RESOURCES, "<NAME>", "PATH"))
+        return
+    layer.add((RESOURCES, pattern.text, "PATH"), where, [pattern.text])
+    _read_table(layer, where, pattern.text, fields)
+
+
+def _read_table(layer: Layer, where: str, resource: str, fields: Any) -> None:
+    """The settings of one resource, as a mapping, or as JSON in a string."""
+    path = (RESOURCES, resource)
+    if values.is_blank(fields) and layer.kind is not Kind.ARGUMENTS:
+        layer.add(path, where, fields)
+        return
+    for key, value in _decoded(layer, where, path, fields).items():
+        _read_field(layer, f"{where}.{shown(key)}", (*path, str(key).upper()), value)
+
+
+def _read_field(layer: Layer, label: str, path: Path, value: Any, spelling: str | None = None) -> None:
+    """
+    One setting of a resource.
+
+    Args:
+        layer: Takes it.
+        label: What it is called where it stands.
+        path: Where it belongs, the last part as it was called, in upper case.
+        value: Raw.
+        spelling: What another setting would be called there; None for its name in lower case.
+    """
+    *at, name = path
+    setting = layer.setting(name)
+    if setting is not None and setting.for_resource:
+        layer.add_setting(tuple(at), name, setting, label, value)
+    if (setting is not None and setting.for_resource) or layer.is_foreign(name, label, value, path=path):
+        return
+
+    def spell(other: str) -> str:
+        if other == RESOURCES or not VARIABLES[other].for_resource:
+            return PREFIX + other
+        return other.lower() if spelling is None else spelling.format(other)
+
+    layer.blame_unknown(label, meant(name, spell), path=path)
+
+
+def read_arguments(options: Mapping[str, Any], source: str, at: Path = ()) -> Layer:
+    """
+    The options and resources given to ``CORS(...)``, ``init_app(...)`` or, *at* its resource, a view.
+
+    None means not set.
+    """
+    layer = Layer(source, Kind.ARGUMENTS)
+    for key, value in options.items():
+        setting = layer.setting(key.upper())
+        if key == "resources" and not at:
+            _read_resources_argument(layer, value)
+        elif setting is not None and setting.for_app and key.islower():
+            layer.add_setting(at, setting.name, setting, key, value)
+        elif not layer.is_foreign(key.upper(), key, value, path=(*at, key.upper())):
+            remedy = meant(key.upper(), _as_option)
+            layer.blame_unknown(shown(key, NAME_LIMIT), remedy, path=(*at, key.upper()))
+    return layer
+
+
+def _as_option(name: str) -> str:
+    is_option = name == RESOURCES or (name in OPTIONS and OPTIONS[name].for_app)
+    return name.lower() if is_option else _spelled(name)
+
+
+def _read_resources_argument(layer: Layer, value: Any) -> None:
+    """A mapping, or paths alone: those have the options of the app."""
+    if isinstance(value, str | re.Pattern):
+        value = [value]
+    if value is None or isinstance(value, Mapping):
+        read_resources(layer, "resources", value or {})
+    elif isinstance(value, list | tuple | set | frozenset):
+        for key in value:
+            _read_by_path(layer, "resources", key, None)
+    else:
+        fault = Fault("wrong-type", "is no mapping from paths to settings.", value)
+        layer.blame("resources", fault)
+
+
+def attributed(layer: Layer, lines: Mapping[str, tuple[str, str]]) -> Layer:
+    """*layer* with the place of each value that another program read from a file into the environment."""
+    return replace(layer, entries=[_attributed(entry, lines) for entry in layer.entries])
+
+
+def _attributed(entry: Entry, lines: Mapping[str, tuple[str, str]]) -> Entry:
+    value, place = lines.get(entry.variable, (None, ""))
+    return entry._replace(source=place) if value is not None and value == entry.value else entry
