@@ -149,3 +149,20 @@ def test_env_prints_a_file_to_start_from_and_schema_one_to_check_against():
         "public",
     }
     assert "cors.schema" in flask("cors", "schema", "--events")[1]
+
+
+def record(number, **fields):
+    event = {"cors.schema": 1, "event": "cors.decision", "log.record.uid": f"0123456789ab-{number}", **fields}
+    return json.dumps(event) + "\n"
+
+
+def test_verify_tells_told_losses_from_holes(tmp_path):
+    gap = {"event": "cors.audit.gap", "cors.audit.lost": 2}
+    (tmp_path / "one.jsonl").write_text(record(1) + record(4) + record(5, **gap))
+    status, out, err = flask("cors", "verify", "one.jsonl", folder=tmp_path)
+    assert (status, err) == (0, "")
+    assert out.endswith("\nwhole: every record is there or told lost\n")
+    (tmp_path / "two.jsonl").write_text(record(6) + record(9))
+    status, out, _ = flask("cors", "verify", "--json", "one.jsonl", "two.jsonl", folder=tmp_path)
+    (writer,) = json.loads(out)["writers"]
+    assert (status, writer["told"], writer["missing"], writer["holes"]) == (1, 2, 2, [[7, 8]])

@@ -225,6 +225,14 @@ def pages(draw, policy):
 
 
 @st.composite
+def gates(draw):
+    """A policy for everything, and many an origin."""
+    policy = Written(environment=draw(st.sampled_from(ENVIRONMENTS)), resources=(draw(OPEN | TRUSTING),))
+    entries = policy.resources[0].completed(policy.environment).origins
+    return policy, draw(st.lists(origins_near(entries), min_size=20, max_size=40))
+
+
+@st.composite
 def visits(draw):
     """A policy, and pages that try it."""
     policy = draw(policies())
@@ -557,6 +565,16 @@ def test_a_page_reads_a_response_exactly_where_the_policy_means_it(visit):
         outcome = Browser(shop.send).fetch(page)
         event(f"{outcome.verdict} {outcome.stage}")
         assert (outcome.verdict == "readable") == may_read(policy, page), (page, outcome.cause)
+
+
+@FEWER
+@given(gates())
+def test_an_origin_is_let_in_exactly_where_an_entry_means_it(gate):
+    policy, origins = gate
+    shop = Shop(policy)
+    for origin in origins:
+        page = PageRequest(origin=origin, url=f"{OURS}/api/x", credentials="omit")
+        assert (Browser(shop.send).fetch(page).cause is None) == may_read(policy, page), origin
 
 
 @FEWER

@@ -110,6 +110,22 @@ def explain(  # noqa: PLR0913 - one parameter an option
     steps.echo(found, as_plain_json=as_plain_json)
 
 
+@cors.command()
+@click.argument(
+    "logs", nargs=-1, required=True, metavar="LOG...", type=click.Path(exists=True, allow_dash=True)
+)
+@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def verify(ctx: click.Context, *, logs: tuple[str, ...], as_plain_json: bool) -> None:
+    """Account for every record of every writer; exit 1 if one is missing. - is standard input."""
+    from flask_cors_env.answers.verify import verify as account  # noqa: PLC0415 - see above
+    from flask_cors_env.cli import records  # noqa: PLC0415 - see above
+
+    found = account(records.lines_of(logs))
+    records.echo(found, as_plain_json=as_plain_json)
+    ctx.exit(0 if found.is_whole else 1)
+
+
 def _state(ctx: click.Context, as_environment: str | None, *, no_app: bool) -> _State:
     """The policy, or exit 1 with its problems."""
     from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above

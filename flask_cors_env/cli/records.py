@@ -1,0 +1,72 @@
+"""``flask cors verify``: whether every record of every writer is in the log, or accounted for by it."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from flask_cors_env.answers.verify import Verification, Writer
+from flask_cors_env.cli.render import as_json, table
+
+
+def lines_of(names: Iterable[str]) -> Iterator[Iterator[bytes]]:
+    """The lines of each file; ``-`` is standard input, and ``.gz`` is unpacked."""
+    for name in names:
+        yield _lines(name)
+
+
+def _lines(name: str) -> Iterator[bytes]:
+    if name == "-":
+        yield from sys.stdin.buffer
+        return
+    with gzip.open(name) if name.endswith(".gz") else open(name, "rb") as file:  # noqa: PTH123 - of two kinds
+        yield from file
+
+
+def echo(found: Verification, *, as_plain_json: bool) -> None:
+    """Print what was found, a line a writer, and what it comes to."""
+    if as_plain_json:
+        click.echo(as_json(_as_value(found)))
+        return
+    head = ("WRITER", "RECORDS", "LAST", "TOLD", "TORN", "BEFORE", "MISSING", "DUPLICATES", "HOLES")
+    click.echo("\n".join(table(head, map(_row, found.writers))))
+    click.echo(
+        "\nwhole: every record is there or told lost" if found.is_whole else f"\nnot whole: {_lack(found)}"
+    )
+
+
+def _row(writer: Writer) -> tuple[str, ...]:
+    counts = (writer.records, writer.last, writer.told, writer.torn, writer.before, writer.missing)
+    return (writer.name, *map(str, (*counts, writer.duplicates)), _spans(writer) or "-")
+
+
+def _spans(writer: Writer) -> str:
+    return " ".join(f"{start}" if start == end else f"{start}-{end}" for start, end in writer.holes)
+
+
+def _lack(found: Verification) -> str:
+    before = sum(writer.before for writer in found.writers)
+    return f"{found.missing} records are missing, and {before} before the first that was read"
+
+
+def _as_value(found: Verification) -> dict[str, Any]:
+    writers = [
+        {
+            "writer": w.name,
+            "records": w.records,
+            "last": w.last,
+            "told": w.told,
+            "torn": w.torn,
+            "before": w.before,
+            "missing": w.missing,
+            "holes": [list(span) for span in w.holes],
+            "duplicates": w.duplicates,
+            "overtold": w.overtold,
+        }
+        for w in found.writers
+    ]
+    return {"whole": found.is_whole, "torn": found.torn, "foreign": found.foreign, "writers": writers}
