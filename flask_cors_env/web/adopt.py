@@ -2,11 +2,13 @@
 Adoption: an app with marked views and no `CORS` gets a policy for those views.
 
 Nothing tells a decorator which app its view will be of, so the first context of each app is watched for. The
-request that pushed it is past the wrapper already; it is taken through it by a hook, once.
+request that pushed it is past the wrapper already, as is one by way of an older ``wsgi_app``: a hook takes
+such a request through the wrapper.
 """
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from flask import Flask, Response, after_this_request, appcontext_pushed, reques
 from werkzeug.datastructures import Headers
 
 from flask_cors_env.web.extension import KEY, govern_marked_views
-from flask_cors_env.web.middleware import Active, Middleware
+from flask_cors_env.web.middleware import SERVED_BY, Active, Middleware
 from flask_cors_env.web.views import marked_views
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 #: Apps that were looked at, with the number of views they had.
 _LOOKED_AT: weakref.WeakKeyDictionary[Flask, int] = weakref.WeakKeyDictionary()
+_LOCK = threading.Lock()
 
 
 def watch() -> None:
@@ -31,37 +34,25 @@ def watch() -> None:
 
 
 def _look(app: Flask, **_: Any) -> None:
+    """Adopt *app* if it has marked views and no policy; what is wrong with it is raised by its requests."""
     if KEY in app.extensions or _LOOKED_AT.get(app) == len(app.view_functions):
         return
-    _LOOKED_AT[app] = len(app.view_functions)
-    if marked_views(app):
-        _Adoption(app, govern_marked_views(app))
+    with _LOCK:
+        if KEY not in app.extensions and marked_views(app):
+            _take_through(app, govern_marked_views(app))
+        _LOOKED_AT[app] = len(app.view_functions)
 
 
-class _Adoption:
-    """The one request that may be past the wrapper already when its app is adopted."""
+def _take_through(app: Flask, activate: Callable[[WSGIEnvironment], Active]) -> None:
+    """Take each request that came past the wrapper through it: by a hook ahead of the app's own."""
 
-    def __init__(self, app: Flask, activate: Callable[[WSGIEnvironment], Active]) -> None:
-        self._app = app
-        self._activate = activate
-        self._pending = True
-        self._wrapped = app.wsgi_app
-        app.wsgi_app = self  # type: ignore[method-assign]  # Flask's documented way
-        app.before_request_funcs.setdefault(None, []).insert(0, self._hook)
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The first request that comes by the wrapper: none is past it any more."""
-        self._pending = False
-        self._app.wsgi_app = self._wrapped  # type: ignore[method-assign]  # as above
-        return self._wrapped(environ, start_response)
-
-    def _hook(self) -> Response | None:
-        """Take the request that is under way through the wrapper."""
-        if not self._pending:
+    def hook() -> Response | None:
+        if SERVED_BY in request.environ:
             return None
-        self._pending = False
         passing = _Passing()
-        return passing.finish(Middleware(passing, self._activate)(request.environ, passing.answer))
+        return passing.finish(Middleware(passing, activate)(request.environ, passing.answer))
+
+    app.before_request_funcs.setdefault(None, []).insert(0, hook)
 
 
 class _Passing:

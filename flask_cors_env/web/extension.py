@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flask import Blueprint, Flask, current_app
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder
 
@@ -203,10 +204,15 @@ def _warn_of_proxy_fix(app: Flask) -> None:
     """ProxyFix below the wrapper works too late for it: a preflight is answered before."""
     layer: Any = app.wsgi_app
     while layer is not None:
+        if isinstance(layer, DispatcherMiddleware):
+            _LOG.warning(
+                "CORS: DispatcherMiddleware was installed before init_app, so preflights of the mounted apps "
+                "are answered by this app's policy; install it after"
+            )
         if isinstance(layer, ProxyFix):
             _LOG.warning(
-                "CORS: ProxyFix was installed before init_app, so preflights are judged and logged with the "
-                "proxy's address; install it after"
+                "CORS: ProxyFix was installed before init_app, so requests are judged, and preflights "
+                "logged, by the proxy's address; install it after"
             )
             return
         layer = getattr(layer, "app", None)
@@ -239,6 +245,7 @@ def _govern(app: Flask, terms: _Terms, *, whole: bool, blueprint: BlueprintPolic
     """Judge *app* by what is known so far, and wrap it if it is not yet; raises CORSConfigError."""
     found = app.extensions.get(KEY)
     state = found if isinstance(found, _State) else _State(app, terms)
+    state.refuse_other(terms, whole=whole)
     changed = state.widened(terms if whole else None, blueprint)
     changed.judge()
     if found is None:
@@ -269,8 +276,15 @@ def _govern_blueprint(blueprint: Blueprint, terms: _Terms) -> None:
 
 
 def govern_marked_views(app: Flask) -> Callable[[WSGIEnvironment], Active]:
-    """Govern the marked views of an app that has no policy, and nothing else; raises CORSConfigError."""
-    return _govern(app, _Terms(), whole=False).activate
+    """Govern the marked views of an app that has no policy; what is wrong is raised by every request."""
+    state = _State(app, _Terms())
+    try:
+        state.judge()
+    except CORSConfigError as error:
+        state.fail(error)
+    app.wsgi_app = Middleware(app.wsgi_app, state.activate)  # type: ignore[method-assign]  # Flask's documented way
+    app.extensions[KEY] = state
+    return state.activate
 
 
 class _State:
@@ -296,6 +310,14 @@ class _State:
         state._blueprints = (*self._blueprints, *([blueprint] if blueprint else []))
         return state
 
+    def refuse_other(self, terms: _Terms, *, whole: bool) -> None:
+        """Refuse *terms* that name another environment, or other sources, than the app has."""
+        for name in ("environ", "environment", "env_file", "config_file"):
+            mine, theirs = getattr(self._terms, name), getattr(terms, name)
+            silent = (self.whole and theirs is None) or (whole and not self.whole and mine is None)
+            if theirs != mine and not silent:
+                raise RuntimeError(f"{name}= differs from what this app's policy was given before")
+
     def become(self, other: _State) -> None:
         """Take over what *other* was judged to be."""
         self._terms, self.whole, self._blueprints = other._terms, other.whole, other._blueprints
@@ -315,6 +337,10 @@ class _State:
         inputs = replace(self._read(None), command=command)
         self._built, self._selector = self._build(inputs, as_environment)
         _refuse_sink(self._built)
+
+    def fail(self, error: CORSConfigError) -> None:
+        """Raise *error* for every request from now on."""
+        self._error = error
 
     def for_command(self, as_environment: str | None = None) -> _State:
         """The same sources, judged anew for a command; raises CORSConfigError."""
@@ -355,23 +381,33 @@ class _State:
     def reload(self, trigger: str) -> Policy:
         """Read and judge all sources anew, and swap one reference; raises CORSConfigError."""
         with self._lock:
-            active = self._active
-            if active is None:
+            old = self._active
+            if old is None:
                 self.judge()
                 return self.policy
-            return self._reload(active, trigger).policy
+            new = self._reload(old, trigger)
+        self._announce(old, new)
+        return new.policy
+
+    def _announce(self, old: Active, new: Active) -> None:
+        """Tell who listens, once no lock is held."""
+        if new.policy.id != old.policy.id:
+            tell(cors_policy_changed, self._app, previous=old.policy, policy=new.policy)
 
     def _look(self, active: Active, watch: Watch) -> Active:
         """Reload if a file has changed and nobody else is at it; a bad file leaves the policy as it was."""
         if not self._lock.acquire(blocking=False):
             return active
+        new = active
         try:
-            return self._reload(active, "file") if watch.changed() else active
+            if watch.changed():
+                new = self._reload(active, "file")
         except CORSConfigError as error:
             _LOG.error("CORS: the policy stays as it was: %s", error)
-            return active
         finally:
             self._lock.release()
+        self._announce(active, new)
+        return new
 
     def _reload(self, active: Active, trigger: str) -> Active:
         inputs = replace(self._read(self._server), environment=self.built.environment.name)
@@ -386,7 +422,6 @@ class _State:
         if built.policy.id != active.policy.id:
             tell_changed(active.log, active.policy, built.policy, trigger)
             _tell(self._built, active.log, self._app)
-            tell(cors_policy_changed, self._app, previous=active.policy, policy=built.policy)
         return self._active
 
     def _settle(self, environ: WSGIEnvironment) -> Active:
@@ -477,7 +512,7 @@ def _selector(app: Flask, built: Built, table: Table) -> Selector | None:
 
 def _warn_of_places(app: Flask) -> None:
     """Say once of each view whose `cross_origin` stands above its route that it holds all the same."""
-    for endpoint in marks.above_routes(app.view_functions):
+    for endpoint in marks.above_routes(app):
         _LOG.warning("CORS: @cross_origin stands above the route of %s; put it below", endpoint)
 
 

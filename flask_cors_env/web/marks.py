@@ -8,6 +8,7 @@ mark. The bare function is left unmarked: it may be another route's, or another 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import logging
@@ -15,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from flask import current_app, has_request_context, request
+from flask import Flask, current_app, has_request_context, request
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -34,6 +35,7 @@ class Mark:
         exempt: Whether the view is left alone.
         wrapper: What `cross_origin` returned for it, while that lives; None for a class and an exemption.
         seen: Whether its first call has been looked at.
+        registered: Whether some app has registered the wrapper.
     """
 
     def __init__(self, options: Mapping[str, Any], *, exempt: bool = False) -> None:
@@ -41,10 +43,13 @@ class Mark:
         self.exempt = exempt
         self.wrapper: weakref.ref[Any] | None = None
         self.seen = False
+        self.registered = False
 
 
 #: For a function, the marks of what `cross_origin` wrapped around it.
 _AROUND: weakref.WeakKeyDictionary[Any, list[Mark]] = weakref.WeakKeyDictionary()
+#: Apps that were looked at: a wrapper that one of them registered is not meant for another's bare function.
+_APPS: weakref.WeakSet[Flask] = weakref.WeakSet()
 
 
 def of_view(view: Any, method: str) -> Mark | None:
@@ -62,30 +67,40 @@ def of_view(view: Any, method: str) -> Mark | None:
     return found
 
 
-def above_routes(views: Mapping[str, Any]) -> dict[str, Mark]:
+def above_routes(app: Flask) -> dict[str, Mark]:
     """
-    The marks that stand above the route of a view, by the endpoints of *views*.
+    The marks that stand above the route of a view, by endpoint.
 
-    The app has registered the function without its wrapper. A function that was wrapped for another route,
-    or whose name still means the bare function, is not meant.
+    The app has registered the function without its wrapper. A function whose wrapper serves some route, or
+    whose name still means the bare function, is not meant.
     """
-    registered = {id(function) for view in views.values() for function in _chain(view)}
+    _APPS.add(app)
+    views = [view for known in list(_APPS) for view in known.view_functions.values()]
+    registered = {id(function) for view in views for function in _chain(view)}
     return {
         endpoint: mark
-        for endpoint, view in views.items()
+        for endpoint, view in app.view_functions.items()
         if _of_function(view) is None
-        for mark in _AROUND.get(view, ())
+        for mark in _around(view)
         if _is_above(view, mark, registered)
     }
 
 
+def _around(view: Any) -> list[Mark]:
+    try:
+        return _AROUND.get(view, [])
+    except TypeError:  # it takes no weak reference, or no hash: nothing was noted of it
+        return []
+
+
 def _is_above(view: Any, mark: Mark, registered: set[int]) -> bool:
     wrapper = None if mark.wrapper is None else mark.wrapper()
-    if wrapper is None:
-        return "<locals>" in view.__qualname__
-    if id(wrapper) in registered or "<locals>" in view.__qualname__:
-        return id(wrapper) not in registered
-    bound = getattr(view, "__globals__", {}).get(view.__name__)
+    if mark.registered or (wrapper is not None and id(wrapper) in registered):
+        mark.registered = True
+        return False
+    if "<locals>" in getattr(view, "__qualname__", ""):
+        return True
+    bound = getattr(view, "__globals__", {}).get(getattr(view, "__name__", ""))
     return any(function is wrapper for function in _chain(bound))
 
 
@@ -109,15 +124,22 @@ def wrap(view: V, mark: Mark) -> V:
         return put(view, mark)
     wrapper: Any = _async_wrapper(view, mark) if inspect.iscoroutinefunction(view) else _wrapper(view, mark)
     for function in _chain(view):
-        _AROUND.setdefault(function, []).append(mark)
+        with contextlib.suppress(TypeError):  # it takes no weak reference, or no hash
+            _AROUND.setdefault(function, []).append(mark)
     mark.wrapper = weakref.ref(wrapper)
     done: V = put(wrapper, mark)
     return done
 
 
 def put(view: V, mark: Mark) -> V:
-    """*view*, bearing *mark*."""
-    setattr(view, ATTRIBUTE, mark)
+    """*view*, bearing *mark*; what takes no attribute, as a bound method, is wrapped."""
+    try:
+        setattr(view, ATTRIBUTE, mark)
+    except AttributeError:
+        bearer: Any = _wrapper(view, mark)
+        setattr(bearer, ATTRIBUTE, mark)
+        wrapped: V = bearer
+        return wrapped
     return view
 
 

@@ -30,6 +30,8 @@ _LINES = {
 }
 #: In development it ties a response in the browser's network tab to its line in the log.
 _DECISION_ID = "CORS-Decision-Id"
+#: In an environ: the wrapper that serves the request; of mounted apps the innermost.
+SERVED_BY = "flask_cors_env.served_by"
 _LOG = logging.getLogger("flask_cors_env")
 
 
@@ -64,6 +66,7 @@ class Middleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         active = self._activate(environ)
+        environ[SERVED_BY] = self
         origin: str | None = environ.get("HTTP_ORIGIN")
         path = path_of(environ)
         if origin is None and not active.log.skips:
@@ -73,7 +76,7 @@ class Middleware:
         if decision.status is not None:
             return _answer(environ, start_response, active, request, decision)
         if decision.verdict is Verdict.SKIP and not active.log.skips:
-            return self._app(environ, _setting(start_response, decision.fields, decision.vary))
+            return self._app(environ, self._setting(environ, start_response, decision.fields, decision.vary))
         return self._share(environ, start_response, active, request, decision)
 
     def _pass_on(
@@ -81,11 +84,48 @@ class Middleware:
     ) -> Iterable[bytes]:
         """No CORS request: caches still have to tell its response from the others'."""
         if active.selector is not None:
-            return self._app(environ, _setting_late(environ, start_response, active.selector, path))
+            return self._app(environ, self._setting_late(environ, start_response, active.selector, path))
         resource = active.policy.resource_for(path)
         if resource is None or not resource.enabled:
             return self._app(environ, start_response)
-        return self._app(environ, _setting(start_response, resource.constant_fields or (), resource.vary))
+        fields = resource.constant_fields or ()
+        return self._app(environ, self._setting(environ, start_response, fields, resource.vary))
+
+    def serves(self, environ: WSGIEnvironment) -> bool:
+        """Whether no other app, mounted below this one, has a policy of its own for the request."""
+        return environ.get(SERVED_BY) is self
+
+    def _setting(
+        self, environ: WSGIEnvironment, start_response: StartResponse, fields: Fields, vary: tuple[str, ...]
+    ) -> StartResponse:
+        """*start_response* with *fields* set and *vary* merged; itself where there is nothing to do."""
+        if not fields and not vary:
+            return start_response
+
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+        ) -> Callable[[bytes], object]:
+            if self.serves(environ):
+                headers = set_fields(headers, fields, vary)[0]
+            return start_response(status, headers, exc_info)
+
+        return start
+
+    def _setting_late(
+        self, environ: WSGIEnvironment, start_response: StartResponse, selector: Selector, path: str
+    ) -> StartResponse:
+        """*start_response* with the fields of the resource that the request, once routed, falls under."""
+
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
+        ) -> Callable[[bytes], object]:
+            if self.serves(environ):
+                resource = selector.for_active(environ, path)
+                if resource is not None and resource.enabled:
+                    headers = set_fields(headers, resource.constant_fields or (), resource.vary)[0]
+            return start_response(status, headers, exc_info)
+
+        return start
 
     def _share(
         self,
@@ -96,7 +136,7 @@ class Middleware:
         decision: Decision,
     ) -> Iterable[bytes]:
         """An actual request, or any on a path that no resource covers: the application answers."""
-        response = _Response(environ, start_response, active, request, decision)
+        response = _Response(self, environ, start_response, active, request, decision)
         try:
             body = self._app(environ, response.start)
         except Exception:
@@ -127,40 +167,14 @@ def _decided(active: Active, request: Request, environ: WSGIEnvironment) -> Deci
         else:
             method = request.requested_method if request.kind is Kind.PREFLIGHT else request.method
             resource = selector.for_request(environ, request.path, method or "")
-        return decide_within(resource, request, explained=policy.is_development)
+        decision = decide_within(resource, request, explained=policy.is_development)
     except Exception:  # noqa: BLE001 - fail closed, whatever it is
         _LOG.exception("a CORS decision failed; nothing is shared")
         status = Status.FORBIDDEN if request.kind is Kind.PREFLIGHT else None
         return Decision(request.kind, Verdict.DENY, (Reason.INTERNAL_ERROR,), vary=("Origin",), status=status)
-
-
-def _setting(start_response: StartResponse, fields: Fields, vary: tuple[str, ...]) -> StartResponse:
-    """*start_response* with *fields* set and *vary* merged; itself where there is nothing to do."""
-    if not fields and not vary:
-        return start_response
-
-    def start(
-        status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
-    ) -> Callable[[bytes], object]:
-        return start_response(status, set_fields(headers, fields, vary)[0], exc_info)
-
-    return start
-
-
-def _setting_late(
-    environ: WSGIEnvironment, start_response: StartResponse, selector: Selector, path: str
-) -> StartResponse:
-    """*start_response* with the fields of the resource that the request, once it is routed, falls under."""
-
-    def start(
-        status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
-    ) -> Callable[[bytes], object]:
-        resource = selector.for_active(environ, path)
-        if resource is not None and resource.enabled:
-            headers = set_fields(headers, resource.constant_fields or (), resource.vary)[0]
-        return start_response(status, headers, exc_info)
-
-    return start
+    if decision.error is not None:
+        _LOG.error("the function given as origins failed; nothing is shared", exc_info=decision.error)
+    return decision
 
 
 def _answer(
@@ -219,16 +233,18 @@ def _record(
 class _Response:
     """The response to one decided request: fields when it starts, and one event, *recorded* once."""
 
-    __slots__ = ("_active", "_decision", "_environ", "_request", "_start_response", "_uid", "recorded")
+    __slots__ = ("_active", "_by", "_decision", "_environ", "_request", "_start_response", "_uid", "recorded")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all of one request
         self,
+        by: Middleware,
         environ: WSGIEnvironment,
         start_response: StartResponse,
         active: Active,
         request: Request,
         decision: Decision,
     ) -> None:
+        self._by = by
         self._environ = environ
         self._start_response = start_response
         self._active = active
@@ -242,11 +258,14 @@ class _Response:
     ) -> Callable[[bytes], object]:
         """Set the fields, write the event if it is not yet, and start the response."""
         decision = self._decision
-        if decision.resource is not None or decision.vary:
+        if not self._by.serves(self._environ):
+            self.recorded = True
+            return self._start_response(status, headers, exc_info)
+        if decision.vary or decision.fields:
             headers, conflict = set_fields(headers, decision.fields, decision.vary)
             if conflict:
                 decision = decision._replace(notes=(*decision.notes, Note.RESPONSE_CONFLICT))
-        elif has_own_fields(headers):
+        elif decision.resource is None and self._request.origin is not None and has_own_fields(headers):
             decision = decision._replace(verdict=Verdict.SKIP, reasons=(Reason.APP_HEADERS,))
         uid = self._record(decision, _code(status))
         if uid and self._active.policy.is_development:

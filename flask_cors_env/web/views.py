@@ -8,6 +8,7 @@ Routing is asked with the method that a preflight requests, on the app's live UR
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +22,7 @@ from flask_cors_env.config.build import Scope
 from flask_cors_env.config.errors import CORSConfigError, Fault, Problem
 from flask_cors_env.config.sources import Entry, read_arguments
 from flask_cors_env.config.values import AUTO
-from flask_cors_env.core.path import PathError, PathPattern, parse_path
+from flask_cors_env.core.path import PathError, PathIndex, PathPattern, parse_path
 from flask_cors_env.core.policy import Policy, Resource
 from flask_cors_env.web import marks
 from flask_cors_env.web.marks import Mark
@@ -93,7 +94,7 @@ class _MarkedView(NamedTuple):
 def marked_views(app: Flask) -> list[_MarkedView]:
     """Every view of *app* that bears a mark, once for each method and rule."""
     found = []
-    above = marks.above_routes(app.view_functions)
+    above = marks.above_routes(app)
     for rule in app.url_map.iter_rules():
         view = app.view_functions.get(rule.endpoint)
         for method in sorted(rule.methods or ()):
@@ -182,7 +183,14 @@ def _is_everything(bases: Iterable[Resource]) -> bool:
     return any(path.text == "/*" for resource in bases for path in resource.paths)
 
 
+#: Converters whose part stays within its segment, or is the last one.
+_CONVERTERS = {"default", "string", "int", "float", "any", "uuid", "path"}
+
+
 def _pattern_of(rule: str) -> PathPattern | None:
+    """*rule* as a pattern; None where a converter of the app's own may match anything."""
+    if not set(re.findall(r"<([A-Za-z_]\w*)(?:\([^)]*\))?:", rule)) <= _CONVERTERS:
+        return None
     try:
         return parse_path(rule)
     except PathError:
@@ -233,17 +241,19 @@ class Selector:
         self._policy = policy
         self._find_base = find_base
         self._table = table
-        self._routed: dict[tuple[str, frozenset[str]], Resource] = {}
+        self._narrowed: dict[tuple[str, frozenset[str], bool], Resource] = {}
+        self._prefixes = PathIndex(_prefix_entries(table.blueprints.values()))
 
     def for_request(self, environ: WSGIEnvironment, path: str, method: str) -> Resource | None:
         """What governs a request for *path*, or the one that a preflight asks *method* for."""
-        adapter = self._app.create_url_adapter(self._app.request_class(environ))
+        try:
+            adapter = self._app.create_url_adapter(self._app.request_class(environ, populate_request=False))
+        except HTTPException:  # a Host that is none, or not trusted: the app will refuse it
+            adapter = None
         if adapter is None:
-            return self._policy.resource_for(path)
+            return self._for_unrouted(path)
         found = self._for_endpoint(_endpoint(adapter, method), path, method)
-        if found is not None and AUTO in found.methods:
-            return self._with_routed_methods(found, adapter)
-        return found
+        return None if found is None else self._with_own_methods(found, adapter, path)
 
     def for_active(self, environ: WSGIEnvironment, path: str) -> Resource | None:
         """The same, told by the request that the app is serving: it has been routed already."""
@@ -272,26 +282,38 @@ class Selector:
         if blueprint is not None:
             base_name = f"blueprint:{blueprint}"
         name = self._table.names.get((endpoint, id(mark), base_name))
-        return self._policy.resource_for(path) if name is None else self._policy.resource_named(name)
+        found = None if name is None else self._policy.resource_named(name)
+        return Resource(name=f"view:{endpoint}") if found is None else found  # unforeseen: nobody is let in
 
     def _for_blueprint(self, name: str) -> Resource | None:
         return self._policy.resource_named(f"blueprint:{name}")
 
     def _for_unrouted(self, path: str) -> Resource | None:
         """A path that no endpoint routes belongs to the blueprint with the longest prefix above it."""
-        above = [
-            (len(policy.prefix), name)
-            for name, policy in self._table.blueprints.items()
-            if policy.prefix and (path == policy.prefix or path.startswith(f"{policy.prefix}/"))
-        ]
-        return self._for_blueprint(max(above)[1]) if above else self._policy.resource_for(path)
+        above = self._prefixes.find(path)
+        return self._policy.resource_for(path) if above is None else self._for_blueprint(above)
 
-    def _with_routed_methods(self, resource: Resource, adapter: MapAdapter) -> Resource:
-        routed = frozenset(adapter.allowed_methods()) - {"OPTIONS"}
-        key = (resource.name, routed)
-        if key not in self._routed:
-            self._routed[key] = dataclasses.replace(resource, methods=routed)
-        return self._routed[key]
+    def _with_own_methods(self, resource: Resource, adapter: MapAdapter, path: str) -> Resource:
+        """
+        *resource* without the methods of this URL that another policy governs.
+
+        A browser caches a preflight by origin and URL: what one view's answer lists would be let through to
+        the other's. Header names cannot be told apart so, hence nothing is cached where policies differ.
+        """
+        routed = _routed_methods(adapter)
+        own = {m for m in routed if self._for_endpoint(_endpoint(adapter, m), path, m) is resource}
+        foreign = routed - own
+        if AUTO in resource.methods or (foreign and "*" in resource.methods):
+            methods = frozenset(own)
+        elif foreign:
+            methods = resource.methods - foreign
+        else:
+            return resource
+        key = (resource.name, methods, bool(foreign))
+        if key not in self._narrowed:
+            max_age = 0 if foreign else resource.max_age
+            self._narrowed[key] = dataclasses.replace(resource, methods=methods, max_age=max_age)
+        return self._narrowed[key]
 
 
 def _endpoint(adapter: MapAdapter, method: str) -> str | None:
@@ -300,13 +322,32 @@ def _endpoint(adapter: MapAdapter, method: str) -> str | None:
         try:
             rule, _ = adapter.match(method=tried, return_rule=True)
         except RequestRedirect:
-            slashed = adapter.path_info.rstrip("/") + "/"
-            return _matched(adapter, slashed, tried)
+            return _matched(adapter, _slashed(adapter), tried)
         except HTTPException:
             continue
         endpoint: str = rule.endpoint
         return endpoint
     return None
+
+
+def _slashed(adapter: MapAdapter) -> str:
+    """Where a path without its final slash is redirected to."""
+    return adapter.path_info.rstrip("/") + "/"
+
+
+def _routed_methods(adapter: MapAdapter) -> frozenset[str]:
+    """The methods that the URL takes, also after a redirect, but for OPTIONS."""
+    found = list(adapter.allowed_methods()) or list(adapter.allowed_methods(_slashed(adapter)))
+    return frozenset(found) - {"OPTIONS"}
+
+
+def _prefix_entries(policies: Iterable[BlueprintPolicy]) -> Iterator[tuple[PathPattern, str]]:
+    """The prefixes of blueprints, and all below them; a prefix in no form of ours is the router's alone."""
+    for policy in policies:
+        for text in (policy.prefix, f"{policy.prefix}/*") if policy.prefix else ():
+            pattern = _pattern_of(text)
+            if pattern is not None:
+                yield pattern, policy.name
 
 
 def _matched(adapter: MapAdapter, path: str, method: str) -> str | None:

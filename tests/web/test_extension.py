@@ -202,6 +202,19 @@ def test_mounted_apps_keep_their_policies_and_the_outer_one_governs_its_own():
             )
 
 
+def test_an_app_mounted_below_has_the_last_word_and_one_event(capfd, caplog):
+    inner, _ = make(RESOURCES__X__PATH="/items", RESOURCES__X__ORIGINS=EVIL)
+    mount = {"/inner": inner}
+    outer, _ = make(
+        ORIGINS=APP, before=lambda a: setattr(a, "wsgi_app", DispatcherMiddleware(a.wsgi_app, mount))
+    )
+    assert "DispatcherMiddleware was installed before init_app" in caplog.text
+    for origin, shared in ((APP, None), (EVIL, EVIL)):
+        response = outer.test_client().get("/inner/items", headers={"Origin": origin})
+        assert response.headers.get("Access-Control-Allow-Origin") == shared
+    assert [e["cors.decision"] for e in events(capfd.readouterr().err)] == ["deny", "allow"]
+
+
 @pytest.mark.parametrize("option", ["origin", "orgins", "max_ages"])
 def test_an_unknown_option_is_refused_with_a_suggestion(option):
     with pytest.raises(CORSConfigError, match=r"\[option-unknown\]"):

@@ -227,6 +227,15 @@ def test_an_app_that_shares_an_ungoverned_path_itself_is_left_alone_and_not_blam
     assert events(capfd.readouterr().err) == []
 
 
+@pytest.mark.parametrize("level", ["decision", "all"])
+def test_what_is_logged_changes_no_response(level):
+    app, _ = make(ORIGINS=APP, ENABLED="false", AUDIT_LEVEL=level)
+    app.after_request(lambda response: response.headers.set("Access-Control-Allow-Origin", "*") or response)
+    for headers in ({}, {"Origin": APP}):
+        response = app.test_client().get("/items", headers=headers)
+        assert protocol_fields(response) == {"Access-Control-Allow-Origin": "*"}
+
+
 def test_a_disabled_resource_is_left_as_the_app_makes_it(capfd):
     app, _ = make(ORIGINS=APP, ENABLED="false")
     assert protocol_fields(app.test_client().get("/items", headers={"Origin": APP})) == {}

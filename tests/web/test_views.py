@@ -6,6 +6,8 @@ import pytest
 from apps import APP, EVIL, events, preflight, protocol_fields
 from flask import Blueprint, Flask, abort
 from flask.views import MethodView
+from werkzeug.routing import BaseConverter
+from werkzeug.test import Client
 
 from flask_cors_env import CORS, CORSConfigError, cross_origin
 
@@ -275,7 +277,123 @@ def test_without_any_extension_the_environment_governs_the_marked_views_only(mon
         assert (acao(app, origin=APP), acao(app, origin=EVIL)) == (APP, None)
         assert allows(app, origin=APP)
         assert acao(app, "/other", origin=APP) is None
-        assert app.before_request_funcs[None][0].__name__ in {"_hook", "<lambda>"}
+
+
+def test_what_is_wrong_with_the_environment_is_raised_by_every_request_of_an_adopted_app(monkeypatch):
+    monkeypatch.setenv("CORS_ORIGINS", "https://a.example/")
+    app = Flask("shop")
+    app.testing = True
+    app.add_url_rule("/report", endpoint="report", view_func=cross_origin(BI, enforce=True)(empty))
+    for _ in range(3):
+        with pytest.raises(CORSConfigError, match="origin-has-path"):
+            app.test_client().get("/report", headers={"Origin": EVIL})
+
+
+def test_adoption_keeps_what_is_installed_after_it_and_what_goes_around_it(monkeypatch):
+    monkeypatch.setenv("CORS_ENV", "production")
+    app, ran = Flask("shop"), []
+    app.add_url_rule("/report", endpoint="report", view_func=cross_origin(BI, enforce=True)(empty))
+    around = app.wsgi_app
+    with app.app_context():
+        governed_app = app.wsgi_app
+    app.wsgi_app = lambda *call: ran.append(True) or governed_app(*call)
+    assert [acao(app) for _ in range(3)] == [BI] * 3
+    assert ran == [True] * 3
+    for origin, shared in ((BI, (200, BI)), (EVIL, (403, None))):
+        response = Client(around).get("/report", headers={"Origin": origin})
+        assert (response.status_code, response.headers.get("Access-Control-Allow-Origin")) == shared
+
+
+def test_a_preflight_of_one_view_never_lets_a_page_through_to_another_of_its_url():
+    app, _ = governed()
+    app.add_url_rule("/two", endpoint="read", view_func=cross_origin(BI)(lambda: ""), methods=["GET", "POST"])
+    app.add_url_rule("/two", endpoint="erase", view_func=cross_origin(APP)(lambda: ""), methods=["DELETE"])
+    read = preflight(app.test_client(), "/two", origin=BI, method="POST", headers="content-type")
+    assert read.headers["Access-Control-Allow-Methods"] == "GET, HEAD, PATCH, POST, PUT"
+    assert read.headers["Access-Control-Max-Age"] == "0"
+    assert preflight(app.test_client(), "/two", origin=BI, method="DELETE").status_code == 403
+    erase = preflight(app.test_client(), "/two", origin=APP, method="DELETE")
+    assert erase.headers["Access-Control-Allow-Methods"] == "DELETE, PATCH, PUT"
+
+
+def test_a_view_whose_base_was_not_foreseen_lets_nobody_in():
+    class Deep(BaseConverter):
+        regex = ".*?"
+        part_isolating = False
+
+    app = Flask("shop")
+    app.url_map.converters["deep"] = Deep
+    CORS(app, environ={"CORS_ENV": "development"}, resources={"/api/*": {"origins": "*"}})
+    view = cross_origin(BI, enforce=True)(lambda x: x)
+    app.add_url_rule("/<deep:x>", endpoint="all", view_func=view)
+    assert [acao(app, path, origin=EVIL) for path in ("/foo", "/api/b")] == [None, None]
+    app.view_functions["all"] = cross_origin(APP)(lambda x: x)
+    assert acao(app, "/foo", origin=EVIL) is None
+
+
+def test_a_host_that_is_none_is_the_apps_to_refuse():
+    app, _ = governed(origins=APP)
+    app.add_url_rule("/report", endpoint="report", view_func=cross_origin(BI)(empty))
+    for headers in ({"Host": "a..b"}, {"Host": "a..b", "Origin": BI}):
+        assert app.test_client().get("/report", headers=headers).status_code == 400
+
+
+def test_auto_follows_the_redirect_to_the_final_slash():
+    app = Flask("shop")
+    CORS(app, environ={**ENVIRON, "CORS_ORIGINS": BI, "CORS_METHODS": "auto"})
+    app.add_url_rule("/items/", endpoint="items", view_func=empty, methods=["PUT"])
+    assert (allows(app, "/items/"), allows(app, "/items")) == (True, True)
+
+
+def test_a_function_wrapped_for_one_app_stays_bare_in_another():
+    def bare():
+        return ""
+
+    one, _ = governed()
+    other, _ = governed()
+    one.add_url_rule("/report", endpoint="report", view_func=cross_origin(BI)(bare))
+    other.add_url_rule("/report", endpoint="report", view_func=bare)
+    acao(one)
+    assert acao(other) is None
+
+
+def test_views_that_take_no_hash_no_reference_and_no_attribute_are_views_all_the_same():
+    class Slotted:
+        __slots__ = ()
+        __hash__ = None
+
+        def __call__(self):
+            return ""
+
+        def method(self):
+            return ""
+
+    app, cors = governed(origins=BI)
+    app.add_url_rule("/slotted", endpoint="slotted", view_func=Slotted())
+    app.add_url_rule("/exempt", endpoint="exempt", view_func=cors.exempt(Slotted().method))
+    app.add_url_rule("/marked", endpoint="marked", view_func=cross_origin(APP)(Slotted().method))
+    assert [acao(app, path, origin=BI) for path in ("/slotted", "/exempt", "/marked")] == [BI, None, None]
+
+
+def test_one_app_has_one_environment():
+    app = Flask("shop")
+    for name, environment in (("a", "development"), ("b", "production")):
+        blueprint = Blueprint(name, __name__)
+        CORS(blueprint, environ=ENVIRON, environment=environment)
+        if name == "a":
+            app.register_blueprint(blueprint)
+        else:
+            with pytest.raises(RuntimeError, match="environment= differs"):
+                app.register_blueprint(blueprint)
+
+
+def test_a_blueprints_prefix_may_be_a_rule_and_dot_segments_do_not_leave_it():
+    app, blueprint = Flask("shop"), Blueprint("user", __name__, url_prefix="/users/<int:uid>")
+    cors = CORS(app, environ=ENVIRON, origins=APP)
+    cors.init_app(blueprint, origins=BI)
+    app.register_blueprint(blueprint)
+    assert (acao(app, "/users/1/none"), acao(app, "/users/1/none", origin=APP)) == (BI, None)
+    assert acao(app, "/users/1/../../other") is None
 
 
 def test_a_blueprints_policy_covers_its_endpoints_and_what_is_not_routed_below_it(capfd):
