@@ -7,14 +7,15 @@ by construction.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from flask_cors_env.config.environment import DEVELOPMENT, PRODUCTION, Environment, Signs, detect
-from flask_cors_env.config.errors import CORSConfigError, Fault, Problem, shown
+from flask_cors_env.config.errors import CORSConfigError, Fault, FaultyValueError, Problem, shown
 from flask_cors_env.config.files import read_env_file, read_policy_file
 from flask_cors_env.config.layers import (
     APP_CONFIG,
@@ -34,10 +35,10 @@ from flask_cors_env.config.layers import (
     read_variables,
 )
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
-from flask_cors_env.config.settings import SETTINGS, default, loopback_origins
+from flask_cors_env.config.settings import SETTINGS, VARIABLES, default, loopback_origins
 from flask_cors_env.config.shown import spelled, written
 from flask_cors_env.config.sources import Merged, merge
-from flask_cors_env.config.values import OriginValue, scalar
+from flask_cors_env.config.values import OriginValue, is_blank, scalar
 from flask_cors_env.core.origin import ANY, Origins
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
 from flask_cors_env.core.policy import DEFAULT, HeaderNames, Policy, Resource, contradictions, path_entries
@@ -136,7 +137,7 @@ class Built:
         notes: What is right, and could be written better.
         app: The values of the app's own settings, by name, defaults included.
         files: The env file and the policy file that were read.
-        leaves: Every value, with where it comes from and what it hides.
+        draft: What the policy was made from.
     """
 
     policy: Policy
@@ -145,8 +146,13 @@ class Built:
     warnings: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     app: Mapping[str, Any]
-    files: tuple[str, ...] = ()
-    leaves: tuple[Leaf, ...] = ()
+    files: tuple[str, ...]
+    draft: _Draft = field(repr=False, compare=False)
+
+    @functools.cached_property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Every value, with where it comes from and what it hides."""
+        return tuple(self.draft.leaves())
 
 
 class _Finding(NamedTuple):
@@ -183,7 +189,7 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
         notes=_of_level(findings, Level.INFO),
         app=draft.app,
         files=sources.files,
-        leaves=tuple(draft.leaves()),
+        draft=draft,
     )
 
 
@@ -209,32 +215,42 @@ class _Sources:
         own = _own_arguments(inputs)
         asked = Layer(COMMAND_LINE)
         asked.add(("ENV",), "--as", as_environment)
-        weaker = [config, *self._env_file([config, process, own])]
-        stronger = [process, own, asked]
-        guides = _guides([*weaker, *stronger])
+        env_file = self._env_file([config, process, own])
+        guides = [config, *env_file, process, own, asked]
         self.environment = detect(
             Signs(_named(guides), inputs.environ, inputs.debug, inputs.testing, inputs.command, inputs.server)
         )
-        policy = self._policy_file(guides)
-        self.layers = [config, *policy, *weaker[1:], *stronger, *_arguments(inputs)]
+        policy_file = self._policy_file(guides)
+        self.layers = [config, *policy_file, *env_file, process, own, asked, *_arguments(inputs)]
 
     def _env_file(self, layers: Sequence[Layer]) -> list[Layer]:
-        guides = _guides(layers)
-        return [read_env_file(*named) for named in self._file(guides, "ENV_FILE")]
+        return [read_env_file(path, entry) for entry, path in self._file(layers, "ENV_FILE")]
 
-    def _policy_file(self, guides: Merged) -> list[Layer]:
-        named = self._file(guides, "CONFIG_FILE")
+    def _policy_file(self, layers: Sequence[Layer]) -> list[Layer]:
+        named = self._file(layers, "CONFIG_FILE")
         return [
-            layer for path, entry in named for layer in read_policy_file(path, self.environment.name, entry)
+            found for entry, path in named for found in read_policy_file(path, self.environment.name, entry)
         ]
 
-    def _file(self, guides: Merged, setting: str) -> list[tuple[str, Entry]]:
+    def _file(self, layers: Sequence[Layer], setting: str) -> list[tuple[Entry, str]]:
         """The file that *setting* names, if it names one, with what named it."""
-        path = guides.values.get((setting,))
-        if path is None:
+        entry, path = _strongest(layers, setting)
+        if entry is None or path is None:
             return []
         self.files = (*self.files, path)
-        return [(path, guides.stacks[setting,][0])]
+        return [(entry, path)]
+
+
+def _strongest(layers: Sequence[Layer], setting: str) -> tuple[Entry | None, str | None]:
+    """What sets *setting* of the app, and its value; no value where it does not parse: that is told later."""
+    entries = (entry for layer in reversed(layers) for entry in layer.entries if entry.path == (setting,))
+    found = next((entry for entry in entries if not is_blank(entry.value)), None)
+    if found is None:
+        return None, None
+    try:
+        return found, VARIABLES[setting].parse(found.value)
+    except FaultyValueError:
+        return found, None
 
 
 def _own_arguments(inputs: Inputs) -> Layer:
@@ -256,21 +272,11 @@ def _arguments(inputs: Inputs) -> Iterator[Layer]:
         yield layer
 
 
-def _guides(layers: Iterable[Layer]) -> Merged:
-    """What *layers* say of the settings that lead to the other layers; their problems are told later."""
-    names = {("ENV",), ("ENV_FILE",), ("CONFIG_FILE",)}
-    return merge(
-        replace(layer, entries=[entry for entry in layer.entries if entry.path in names]) for layer in layers
-    )
-
-
-def _named(guides: Merged) -> Environment | None:
+def _named(layers: Sequence[Layer]) -> Environment | None:
     """The environment that an argument or CORS_ENV names; an unknown name is judged as production."""
-    stack = guides.stacks.get(("ENV",))
-    if stack is None:
+    entry, name = _strongest(layers, "ENV")
+    if entry is None:
         return None
-    entry = stack[0]
-    name = guides.values.get(("ENV",))
     if name is None:
         return Environment(PRODUCTION, f"{entry.variable} names none that is known")
     where = "" if entry.source in {PROCESS, ARGUMENTS, COMMAND_LINE} else f" in {entry.source}"
@@ -396,6 +402,7 @@ class _Draft:
             enforce=self._value(name, "ENFORCE"),
             enabled=self._value(name, "ENABLED"),
             defaulted=self._defaulted(name, public=public),
+            pinned=self._pinned(name),
             prefix=self._prefix(name),
         )
 
@@ -416,6 +423,14 @@ class _Draft:
             return frozenset()
         settings = ("ALLOW_HEADERS",) if public else ("ORIGINS", "ALLOW_HEADERS")
         return frozenset(setting for setting in settings if self._leaf(name, setting) is None)
+
+    def _pinned(self, name: str) -> dict[str, str]:
+        """What an argument decides: no variable can change it, so a remedy names the argument."""
+        leaves = {s.name: self._leaf(name, s.name) for s in SETTINGS if s.for_resource}
+        entries = {
+            setting: self._merged.stacks[leaf][0] for setting, leaf in leaves.items() if leaf is not None
+        }
+        return {s: f"{e.variable} of {e.source}" for s, e in entries.items() if e.kind is Kind.ARGUMENTS}
 
     def _prefix(self, name: str) -> str:
         """What the variables of the resource begin with; a view's are those of what it inherits from."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flask_cors_env.config.errors import Fault, FaultyValueError
-from flask_cors_env.config.values import scalar, unquote
+from flask_cors_env.config.values import advice, scalar, unquote
 
 ENVIRONMENTS = ("development", "testing", "staging", "production")
 DEVELOPMENT, TESTING, STAGING, PRODUCTION = ENVIRONMENTS
@@ -92,7 +92,7 @@ def parse_environment(value: Any) -> str:
     """
     name = _NAMES.get(scalar(value).lower())
     if name is None:
-        remedy = f"Write: {', '.join(ENVIRONMENTS)}"
+        remedy = advice(value, f"Write: {', '.join(ENVIRONMENTS)}")
         raise FaultyValueError(Fault("unknown-environment", "is no environment.", value, remedy))
     return name
 

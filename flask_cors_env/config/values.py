@@ -59,16 +59,13 @@ def is_blank(value: Any) -> bool:
 
 
 def scalar(value: Any) -> str:
-    """
-    *value* as one word, trimmed and unquoted.
+    """*value* as one word, trimmed and unquoted."""
+    return unquote(as_text(value))
 
-    Raises:
-        FaultyValueError: There is a comment beside it.
-    """
-    text, faults = _without_comments(unquote(as_text(value)))
-    if faults:
-        raise FaultyValueError(*faults)
-    return text
+
+def advice(value: Any, usual: str) -> str:
+    """What to write instead of *value*: *usual*, unless it is a comment beside it that is wrong."""
+    return _NO_COMMENT if _COMMENT.search(as_text(value)) else usual
 
 
 def _without_comments(text: str) -> tuple[str, list[Fault]]:
@@ -300,8 +297,8 @@ def boolean(value: Any) -> bool:
     """true, false, 1, 0, yes, no, on or off, in any case; anything else is a fault."""
     text = scalar(value).lower()
     if text not in _TRUE | _FALSE:
-        fault = Fault("not-a-boolean", "is neither true nor false.", value, "Write: true, or false")
-        raise FaultyValueError(fault)
+        remedy = advice(value, "Write: true, or false")
+        raise FaultyValueError(Fault("not-a-boolean", "is neither true nor false.", value, remedy))
     return text in _TRUE
 
 
@@ -324,8 +321,8 @@ def _read_seconds(value: Any) -> int:
         return value
     match = _DURATION.fullmatch(scalar(value))
     if match is None:
-        fault = Fault("not-a-duration", "is no number of seconds.", value, "Write: 600, 10m, or 2h")
-        raise FaultyValueError(fault)
+        remedy = advice(value, "Write: 600, 10m, or 2h")
+        raise FaultyValueError(Fault("not-a-duration", "is no number of seconds.", value, remedy))
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -345,7 +342,7 @@ def one_of(*choices: str) -> Callable[[Any], str]:
     def word(value: Any) -> str:
         text = scalar(value).lower()
         if text not in choices:
-            remedy = f"Write: {', '.join(choices)}"
+            remedy = advice(value, f"Write: {', '.join(choices)}")
             raise FaultyValueError(Fault("unknown-word", "is none of the words known here.", value, remedy))
         return text
 
@@ -362,7 +359,10 @@ def text(value: Any) -> str:
     """One plain string, trimmed and unquoted."""
     if not isinstance(value, str):
         raise FaultyValueError(_not_a(value, "string"))
-    return scalar(value)
+    found, faults = _without_comments(unquote(value))
+    if faults:
+        raise FaultyValueError(*faults)
+    return found
 
 
 def sink(value: Any) -> str:

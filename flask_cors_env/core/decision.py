@@ -75,19 +75,25 @@ class Decision(NamedTuple):
 
     @property
     def remedy_variable(self) -> str | None:
-        """The variable that changes the outcome, or None where no setting does."""
-        setting = self.reasons[0].setting
-        if self._is_by_default and self.resource is not None:
-            setting = "ORIGINS" if "ORIGINS" in self.resource.defaulted else "ALLOW_HEADERS"
-        if setting is None:
+        """The variable that changes the outcome; None where no setting does, or an argument is stronger."""
+        setting = self._setting
+        if setting is None or (self.resource is not None and setting in self.resource.pinned):
             return None
         return f"CORS_{setting}" if self.resource is None else self.resource.variable(setting)
+
+    @property
+    def _setting(self) -> str | None:
+        if self._is_by_default and self.resource is not None:
+            return "ORIGINS" if "ORIGINS" in self.resource.defaulted else "ALLOW_HEADERS"
+        return self.reasons[0].setting
 
     @property
     def remedy_hint(self) -> str:
         """One sentence for whoever wants another outcome."""
         remedy = Note.DEVELOPMENT_DEFAULT.remedy if self._is_by_default else None
-        return (remedy or self.reasons[0].remedy).format(variable=self.remedy_variable)
+        pinned = {} if self.resource is None else self.resource.pinned
+        place = self.remedy_variable or pinned.get(self._setting or "")
+        return (remedy or self.reasons[0].remedy).format(variable=place)
 
     @property
     def _is_by_default(self) -> bool:

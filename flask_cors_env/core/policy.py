@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -156,6 +156,7 @@ class Resource:
         enabled: False where the resource is left alone.
         exempt: Whether that is since the view was exempted.
         defaulted: The settings, without prefix, whose value is a default of development.
+        pinned: The settings, without prefix, that the program itself decides, with the place to change them.
         prefix: What its variables begin with.
     """
 
@@ -172,6 +173,7 @@ class Resource:
     enabled: bool = True
     exempt: bool = False
     defaulted: frozenset[str] = frozenset()
+    pinned: Mapping[str, str] = field(default_factory=dict)
     prefix: str = "CORS_"
     #: Fields of an allowed response whose ACAO is constant; None where it is not.
     constant_fields: Fields | None = field(init=False, repr=False)

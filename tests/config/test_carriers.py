@@ -143,9 +143,20 @@ def test_no_other_word_is_a_boolean(value):
     assert found == [("not-a-boolean", "CORS_ALLOW_CREDENTIALS", str(value))]
 
 
-@pytest.mark.parametrize("name", ["ENFORCE", "MAX_AGE", "ENV"])
-def test_a_comment_beside_a_word_is_told_as_one(name):
-    assert problems(**{name: "true # as agreed"}) == [("inline-comment", f"CORS_{name}", "# as agreed")]
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("ENFORCE", "not-a-boolean"),
+        ("MAX_AGE", "not-a-duration"),
+        ("ENV", "unknown-environment"),
+        ("AUDIT_LEVEL", "unknown-word"),
+        ("AUDIT_SINK", "inline-comment"),
+    ],
+)
+def test_a_comment_beside_a_word_is_told_as_one(name, code):
+    (problem,) = refused(**{name: "all # as agreed"}).problems
+    assert (problem.code, problem.variable) == (code, f"CORS_{name}")
+    assert problem.remedy.startswith("Inline comment? docker --env-file")
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,19 @@ def test_a_view_inherits_the_apps_policy_and_overrides_what_it_names(capfd):
     assert [e["cors.resource"] for e in events(capfd.readouterr().err)] == ["view:report"] * 3
 
 
+def test_where_an_argument_decides_the_remedy_names_the_argument(capfd):
+    app, _ = governed(origins=APP)
+    app.add_url_rule("/report", endpoint="report", view_func=cross_origin(BI)(empty))
+    for path in ("/report", "/other"):
+        acao(app, path, origin=EVIL)
+    found = events(capfd.readouterr().err)
+    assert [event.get("cors.remedy.env") for event in found] == [None, None]
+    assert [event["cors.remedy.hint"] for event in found] == [
+        "Add the origin to origins of @cross_origin on report.",
+        "Add the origin to origins of the arguments of CORS().",
+    ]
+
+
 def test_bare_it_inherits_everything():
     app, _ = governed(origins=BI)
 
