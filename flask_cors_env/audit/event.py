@@ -77,8 +77,11 @@ def clean(value: str, limit: int = LIMIT) -> str:
     if len(value) <= limit and value.isascii() and value.isprintable() and "\\" not in value:
         return value
     escaped = value[:limit].encode("unicode_escape").decode("ascii")
-    if len(escaped) <= limit:
-        return escaped
+    return escaped if len(escaped) <= limit else begin(escaped, limit)
+
+
+def begin(escaped: str, limit: int) -> str:
+    """The first *limit* characters of an escaped value, without half an escape at the end."""
     match = _WHOLE_ESCAPES.match(escaped[:limit])
     return "" if match is None else match[0]
 

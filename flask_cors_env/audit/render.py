@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
-from flask_cors_env.audit.event import DECISION, LIMIT, POLICY_LOADED, Event, clean
+from flask_cors_env.audit.event import DECISION, LIMIT, POLICY_LOADED, Event, begin, clean
 
 try:
     import orjson
@@ -44,7 +44,7 @@ def render(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> bytes:
 def _shortened(event: Mapping[str, Any]) -> Event:
     """*event* with its long values cut, which it says, and without what an app added beyond all measure."""
     cut = [name for name, value in event.items() if len(str(value)) > _SHORTENED]
-    short = {name: str(value)[:_SHORTENED] if name in cut else value for name, value in event.items()}
+    short = {name: begin(str(value), _SHORTENED) if name in cut else value for name, value in event.items()}
     if len(short) > _KEPT:
         short = dict(list(short.items())[:_KEPT])
     return {**short, "cors.audit.truncated": ",".join(cut)[:LIMIT]}

@@ -327,3 +327,14 @@ def test_an_event_that_cannot_be_made_is_a_loss_and_the_request_is_answered(monk
     lines = capfd.readouterr().err.splitlines()
     found = verify([lines])
     assert (found.is_whole, found.told, json.loads(lines[-1])["error.type"]) == (True, 1, "ZeroDivisionError")
+
+
+def test_a_value_that_is_shortened_for_the_line_keeps_its_escapes_whole():
+    sink = Lines()
+    values = {f"field.{i}": clean("a" * i + "\x80" * 200) for i in range(20)}
+    log_to(sink).write("info", DECISION, values)
+    (event,) = sink.events
+    assert event["cors.audit.truncated"]
+    for name, value in values.items():
+        assert set(event[name].encode().decode("unicode_escape")) <= {"a", "\x80"}
+        assert value.startswith(event[name])
