@@ -195,11 +195,11 @@ def _add_outcome(event: Event, decision: Decision) -> None:
     if decision.resource is not None:
         event["cors.resource"] = decision.resource.name
     if decision.rule is not None:
-        event["cors.rule"] = decision.rule
+        event["cors.rule"] = clean(decision.rule)
     if decision.offending:
         event["cors.offending"] = clean(",".join(decision.offending))
     if decision.near is not None:
-        event["cors.near.rule"] = decision.near.rule
+        event["cors.near.rule"] = clean(decision.near.rule)
         event["cors.near.difference"] = decision.near.difference
     if decision.verdict is Verdict.DENY:
         _add_remedy(event, decision)
