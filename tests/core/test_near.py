@@ -115,7 +115,7 @@ def typing_errors(draw):
 def test_one_typing_error_anywhere_is_found(pair):
     host, mistyped = pair
     near = origins(f"https://{host}").nearest(f"https://{mistyped}")
-    assert host == mistyped or near is not None
+    assert mistyped in {"", host} or near is not None
 
 
 @given(words, words)
