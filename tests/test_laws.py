@@ -16,7 +16,15 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from apps import events
-from browser_model import (
+from flask import Flask
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+from werkzeug.test import create_environ, run_wsgi_app
+
+from flask_cors_env import CORS
+from flask_cors_env.core.decision import decide_within
+from flask_cors_env.core.request import Request
+from flask_cors_env.testing.browser import (
     ENGINE_MAX_AGE,
     SAFELISTED_METHODS,
     Browser,
@@ -37,14 +45,6 @@ from browser_model import (
     split_value,
     unsafe_request_header_names,
 )
-from flask import Flask
-from hypothesis import assume, event, given, settings
-from hypothesis import strategies as st
-from werkzeug.test import create_environ, run_wsgi_app
-
-from flask_cors_env import CORS
-from flask_cors_env.core.decision import decide_within
-from flask_cors_env.core.request import Request
 
 OURS = "https://api.example.com"
 #: Whom the app's own view lets in, whatever the policy says: no page of these tests.

@@ -1,10 +1,17 @@
-"""The browser model against the Fetch standard: its tables as data, and laws that hold for every input."""
+"""The model of the browser against the Fetch standard: its tables as data, and laws that hold for every input."""
 
+import ast
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
-from browser_model import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_cors_env.testing import browser as model
+from flask_cors_env.testing.browser import (
     ENGINE_MAX_AGE,
     SAFELISTED_METHODS,
     SAFELISTED_RESPONSE_HEADERS,
@@ -30,8 +37,6 @@ from browser_model import (
     split_value,
     unsafe_request_header_names,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 APP = "https://app.example.com"
 API = "https://api.example.com/items"
@@ -84,6 +89,27 @@ class Clock:
 
     def __call__(self):
         return self.now
+
+
+# --- a second opinion -----------------------------------------------------------------------------------
+
+
+def imports(module):
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {*names, *(node.module for node in nodes if isinstance(node, ast.ImportFrom))}
+
+
+def test_the_model_imports_the_standard_library_and_itself_alone():
+    modules = list(Path(model.__file__).parent.rglob("*.py"))
+    others = {
+        name
+        for module in modules
+        for name in imports(module)
+        if name.partition(".")[0] not in sys.stdlib_module_names
+    }
+    assert len(modules) > 1
+    assert {name for name in others if not f"{name}.".startswith(f"{model.__name__}.")} == set()
 
 
 # --- what a script can ask for --------------------------------------------------------------------------
