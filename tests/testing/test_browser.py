@@ -1,4 +1,4 @@
-"""The model of the browser against the Fetch standard: its tables as data, and laws that hold for every input."""
+"""The model of the browser and the Fetch standard: its tables as data, and laws that hold for every input."""
 
 import ast
 import sys
