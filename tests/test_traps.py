@@ -32,12 +32,7 @@ TRAPS = frozenset(
     "T60 T61 T62 T63 T64 T65 T70 T71 T72 T73 T74 T75 T76 T77 T80 T81 T82 T83 T84 T85 T86 T87 T88 T89 T90 T91 "
     "T92 T93 T94 T95 T98 T99".split()
 )
-LEFT_OUT = {
-    "T34": "send_wildcard is no option yet",
-    "T56": "allow_private_network is no option yet",
-    "T77": "a resource cannot be bound to a host",
-    "T87": "intercept_exceptions is no option yet",
-}
+LEFT_OUT = {"T77": "a resource cannot be bound to a host"}
 
 B = "https://b.example.com"
 ACAO = "Access-Control-Allow-Origin"
@@ -559,6 +554,13 @@ def test_t31_the_decorators_positional_argument_is_the_origins():
     assert answer(app, get(path="/report")) == shared()
 
 
+def test_t34_everyone_and_credentials_are_refused_where_the_decorator_stands():
+    with pytest.raises(CORSConfigError, match=r"\[credentials-with-wildcard\]"):
+        cross_origin(origins="*", supports_credentials=True, send_wildcard=True)
+    app = viewed(cross_origin(supports_credentials=True, send_wildcard=True)(view()))
+    assert answer(app, get(EVIL, "/report")) == KEPT
+
+
 def test_t84_a_decorated_views_error_is_shared():
     assert answer(viewed(cross_origin(origins=[APP])(view(404))), get(path="/report")) == (404, shared()[1])
 
@@ -661,6 +663,13 @@ def test_t86_an_exception_is_shared_and_the_debuggers_page_is_told_apart(capfd):
     [event] = events(capfd.readouterr().err)
     assert (event["cors.decision"], event["cors.notes"]) == ("allow", "debugger_response")
     assert (event["http.response.status_code"], event.get("cors.response.allow_origin")) == (500, None)
+
+
+def test_t87_errors_have_the_fields_and_the_switch_is_noted(caplog):
+    caplog.set_level("INFO", "flask_cors_env")
+    app = viewed(lambda: 1 / 0, origins=APP, intercept_exceptions=False)
+    assert answer(app, get(path="/report")) == (500, shared()[1])
+    assert "has no effect: errors always have the fields" in caplog.text
 
 
 def test_t88_the_fields_are_set_after_every_hook():
@@ -925,6 +934,13 @@ def test_the_opaque_origin_comes_in_under_no_other_name(entry):
 
 
 # --- CVE-2024-6221: private networks
+
+
+def test_t56_everyone_is_let_in_and_nobody_reaches_the_private_network():
+    app = shop(allow_private_network=True)
+    _, fields = answer(app, preflight(origin=EVIL, **{PRIVATE: "true"}))
+    assert fields[ACAO] == "*"
+    assert "Access-Control-Allow-Private-Network" not in fields
 
 
 @pytest.mark.parametrize("environment", ["development", "production"])
