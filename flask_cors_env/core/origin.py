@@ -30,7 +30,8 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _LABELS = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _HOST_BEFORE_PORT = re.compile(r"\[[^\]]*\]|[^:/?#]*")
-_VARIABLE = re.compile(r"\$[{A-Za-z_]|\{\{")
+#: What a shell, Kubernetes or a template would have replaced by a value.
+VARIABLE = re.compile(r"\$[({A-Za-z_]|\{\{")
 _REGEX_HABITS = re.compile(
     r"[\^$\\()|{}]|(?<![a-z0-9_*-])\.\*|\.\+|://.*\+|\?(?=[:.*])|\[[^\]]*[a-z0-9]-[a-z0-9]", re.IGNORECASE
 )
@@ -185,7 +186,7 @@ def _refuse_characters(text: str) -> None:
         )
     if "@" in text:
         return
-    if _VARIABLE.search(text):
+    if VARIABLE.search(text):
         raise OriginError("origin-has-variable", "names a variable that nothing has replaced by its value.")
     if _REGEX_HABITS.search(text):
         raise OriginError(

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
 
+from flask_cors_env.core.origin import VARIABLE
+
 _RULE = re.compile(r"<(?:(?P<converter>[a-zA-Z_][a-zA-Z0-9_]*)(?:\(.*?\))?:)?[a-zA-Z_][a-zA-Z0-9_]*>")
 _REGEX_HABITS = re.compile(r"[\^$\\\[\](){}|?]|\.[*+]")
 _ESCAPED = re.compile(r"%[0-9a-fA-F]{2}")
@@ -125,6 +127,8 @@ def _converter_as_glob(match: re.Match[str]) -> str:
 
 def _refuse(text: str, plain: str) -> None:
     """Refuse what is wrong with *text* as a whole; *plain* has its rule's parts replaced."""
+    if VARIABLE.search(plain):
+        raise PathError("path-has-variable", "names a variable that nothing has replaced by its value.")
     if _REGEX_HABITS.search(plain):
         raise PathError(
             "path-is-regex", "looks like a regular expression; a path is a glob.", _glob_for(plain)
@@ -164,10 +168,14 @@ def _corrected(text: str) -> str | None:
 
 def _glob_for(text: str) -> str | None:
     """The glob that was meant by the regular expression *text*; None where it would cover much more."""
-    glob = text.replace(_ONE, "*").removeprefix("^").removesuffix("$").replace(r"\.", ".")
+    glob = text.replace(_ONE, "*").removeprefix("^").removesuffix("$")
+    glob = glob.replace(r"\/", "/").replace(r"\.", ".")
+    glob = re.sub(r"\((?:\?:)?/\.\*\)\??$", "/*", glob)
     glob = re.sub(r"\((?:\?:)?[^()|?]*\)[*+?]?", "*", glob)
     glob = re.sub(r"(?:\[[^\]]*\]|\\[dwDWsS]|\.)(?:[*+?]|\{[^}]*\})", "*", glob)
     glob = re.sub(r"\*+", "*", glob)
+    if text.startswith("^") and not text.endswith("$") and not glob.endswith("*"):
+        glob = f"{glob.removesuffix('/')}/*"  # where no end is written, all that goes on is meant
     return None if glob == text else _corrected(glob)
 
 

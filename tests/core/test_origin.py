@@ -239,6 +239,8 @@ REFUSED = [
     ("capacitor://localhost:*", "origin-any-port", None),
     ("https://$DOMAIN", "origin-has-variable", None),
     ("https://${APP_HOST}:3000", "origin-has-variable", None),
+    ("https://$(APP_HOST)", "origin-has-variable", None),
+    ("$(APP_ORIGIN)", "origin-has-variable", None),
     ("https://{{ host }}".replace(" ", ""), "origin-has-variable", None),
     ("https://" + "a" * (MAX_ORIGIN - 7), "origin-too-long", None),
 ]
