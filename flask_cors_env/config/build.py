@@ -515,7 +515,8 @@ class _Draft:
         leaf = ("ORIGINS",)
         closed = [r.name for r in self.bases + self.scoped if not self._is_public(r.name)]
         inherits = any(self._leaf(name, "ORIGINS") == leaf for name in closed)
-        if leaf in self._merged.stacks and not inherits:
+        lets_in = self._merged.values.get(leaf) != OriginValue()
+        if leaf in self._merged.stacks and lets_in and not inherits:
             message = "has no effect: every resource names its own origins."
             fault = Fault("unused-top-level", message, None, "Remove it")
             rule = RULE["unused-top-level"]

@@ -382,7 +382,7 @@ def test_what_hides_only_the_config_is_not_told():
     ],
 )
 def test_origins_that_no_resource_inherits_are_warned_of(more, unused):
-    warnings = made(ORIGINS=APP, RESOURCES__A__PATH="/a", **more).warnings
+    warnings = made(**{"ORIGINS": APP, "RESOURCES__A__PATH": "/a", **more}).warnings
     expected = [("unused-top-level", "CORS_ORIGINS")] if unused else []
     assert [(w.code, w.variable) for w in warnings] == expected
 
@@ -392,6 +392,7 @@ def test_a_method_in_lower_case_is_warned_of(method):
     built = made(METHODS=f"GET,{method}")
     assert built.policy.resources[0].methods == {"GET", method}
     assert [(w.code, w.variable, w.value, w.rule) for w in built.warnings] == [
+        ({"RESOURCES__A__ORIGINS": OTHER, "ORIGINS": "none"}, False),
         ("method-case", "CORS_METHODS", method, "method-case")
     ]
 
