@@ -116,6 +116,12 @@ class Layer:
     def add_setting(self, at: Path, name: str, setting: Setting, variable: str, value: Any) -> None:
         """Note the leaf of *setting* below *at*, and that *name* is another name of it."""
         path = (*at, setting.name)
+        pattern = values.pattern_in(value) if self.kind is Kind.CONFIG else None
+        if pattern is not None:
+            remedy = f"Write it as an argument: {setting.key}=re.compile(...)"
+            fault = Fault("pattern-not-here", "is a compiled pattern in app.config.", pattern.pattern, remedy)
+            self.blame(variable, fault, path=path)
+            return
         self.add(path, variable, value)
         if name != setting.name and self.kind is not Kind.ARGUMENTS:
             canonical = full_name(path)

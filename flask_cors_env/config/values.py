@@ -107,6 +107,12 @@ def _members(value: Any) -> tuple[list[Element], list[Fault]]:
     return _of_type(value, str | re.Pattern, "string or compiled pattern")
 
 
+def pattern_in(value: Any) -> re.Pattern[Any] | None:
+    """The first compiled pattern that *value*, one or a list of them, holds; None where it holds none."""
+    members = value if isinstance(value, list | tuple | set | frozenset) else (value,)
+    return next((member for member in members if isinstance(member, re.Pattern)), None)
+
+
 def _split(text: str) -> tuple[list[Element], list[Fault]]:
     """The members of a list as carriers deliver it: by comma, space or newline, or JSON, even unquoted."""
     text, faults = _without_comments(unquote(text))

@@ -323,6 +323,20 @@ def test_other_lists_take_no_patterns(name):
     assert problems(options={name: re.compile("x")}) == [("pattern-not-here", name, "x")]
 
 
+@pytest.mark.parametrize("written", [re.compile("x"), [APP, re.compile("x")], {re.compile("x")}])
+@pytest.mark.parametrize("name", ["CORS_ORIGINS", "CORS_ALLOW_HEADERS", "CORS_METHODS"])
+def test_the_apps_config_holds_no_patterns(name, written):
+    error = refused(ENV="development", config={name: written})
+    assert [(p.code, p.variable, p.value) for p in error.problems] == [("pattern-not-here", name, "x")]
+
+
+def test_a_pattern_in_the_apps_config_is_told_the_argument_to_write():
+    found = refused(config={"CORS_RESOURCES": {"/api/*": {"origins": re.compile("x")}}}).problems
+    assert [(p.variable, p.value, p.remedy) for p in found] == [
+        ('CORS_RESOURCES["/api/*"].origins', "x", "Write it as an argument: origins=re.compile(...)")
+    ]
+
+
 def test_a_shadowed_variable_is_told_with_what_hides_it():
     (warning,) = made(ORIGINS=APP, options={"origins": [OTHER]}).warnings
     assert (warning.code, warning.rule, warning.setting, warning.variable, warning.source) == (
@@ -378,6 +392,7 @@ def test_what_hides_only_the_config_is_not_told():
         ({"RESOURCES__A__ORIGINS": OTHER}, True),
         ({"RESOURCES__A__PUBLIC": "true"}, True),
         ({"RESOURCES__A__ORIGINS": OTHER, "RESOURCES__B__PATH": "/b"}, False),
+        ({"RESOURCES__A__ORIGINS": OTHER, "ORIGINS": "none"}, False),
         ({}, False),
     ],
 )
@@ -392,7 +407,6 @@ def test_a_method_in_lower_case_is_warned_of(method):
     built = made(METHODS=f"GET,{method}")
     assert built.policy.resources[0].methods == {"GET", method}
     assert [(w.code, w.variable, w.value, w.rule) for w in built.warnings] == [
-        ({"RESOURCES__A__ORIGINS": OTHER, "ORIGINS": "none"}, False),
         ("method-case", "CORS_METHODS", method, "method-case")
     ]
 
