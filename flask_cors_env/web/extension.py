@@ -169,7 +169,7 @@ class CORS:
         origin: str | None,
         method: str = "GET",
         path: str = "/",
-        headers: Iterable[str] = (),
+        headers: str | Iterable[str] = (),
         app: Flask | None = None,
     ) -> Decision:
         """
@@ -179,13 +179,15 @@ class CORS:
             origin: The page's origin; None for a request without one.
             method: As the page's script names it.
             path: With one leading slash.
-            headers: Names of the request headers that the script sets and a preflight has to ask for.
+            headers: Names of the request headers that the script sets and a preflight has to ask for; a
+                string is a list of them, as it is in options.
             app: The app; None for the current one.
 
         Returns:
             The preflight's decision where there is one, else the request's own.
         """
-        return _state_of(app).decisions(origin, method, path, headers)[0]
+        names = headers.replace(",", " ").split() if isinstance(headers, str) else headers
+        return _state_of(app).decisions(origin, method, path, names)[0]
 
 
 def _refuse_late(app: Flask) -> None:

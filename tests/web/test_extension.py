@@ -126,6 +126,8 @@ def test_policy_and_decide_answer_without_a_request():
     assert cors.decide(origin=APP, app=app).reason is Reason.ORIGIN_EXACT
     assert cors.decide(origin=APP, method="PATCH", app=app).reason is Reason.METHOD_NOT_ALLOWED
     assert cors.decide(origin=APP, headers=["X-A"], app=app).offending == ("x-a",)
+    assert cors.decide(origin=APP, headers="x-a, X-B", app=app).offending == ("x-a", "x-b")
+    assert cors.decide(origin=APP, headers="", app=app).reason is Reason.ORIGIN_EXACT
     with app.app_context():
         assert cors.decide(origin=EVIL).reason is Reason.ORIGIN_NOT_LISTED
     assert cors.decide(origin=None, app=app).reason is Reason.NO_ORIGIN
