@@ -508,7 +508,8 @@ def _selector(app: Flask, built: Built, table: Table) -> Selector | None:
     automatic = any(AUTO in resource.methods for resource in built.policy.resources)
     if not table and not automatic:
         return None
-    bases = PathIndex(path_entries(built.bases))
+    with_paths = [resource for resource in built.policy.resources if resource.paths]
+    bases = PathIndex(path_entries([*with_paths, *built.bases]))
     return Selector(app, built.policy, bases.find, table)
 
 

@@ -117,13 +117,15 @@ class Table:
     Args:
         views: As `marked_views` tells them.
         blueprints: The policies of its blueprints.
-        bases: The resources that paths fall under: what a view inherits from.
+        bases: The resources that paths fall under: what a view inherits from, as it does from those that
+            blueprints have.
     """
 
     def __init__(
         self, views: Iterable[_MarkedView], blueprints: Iterable[BlueprintPolicy], bases: Iterable[Resource]
     ) -> None:
         self._bases = list(bases)
+        self._paths = [(resource.name, path) for resource in self._bases for path in resource.paths]
         policies = list(blueprints)
         self.blueprints = {policy.name: policy for policy in policies if not policy.paths}
         self.scopes: list[Scope] = []
@@ -146,6 +148,7 @@ class Table:
         for pattern, options in policy.paths:
             own = {**policy.options, **options}
             self.scopes.append(Scope(f"{name}:{pattern.text}", base, policy.source, own, (pattern,)))
+            self._paths.append((f"{name}:{pattern.text}", pattern))
 
     def _add_view(self, view: _MarkedView) -> None:
         if view.is_above:
@@ -172,15 +175,10 @@ class Table:
         if blueprint is not None:
             return [f"blueprint:{blueprint}"]
         pattern = _pattern_of(view.rule)
-        found: list[str | None] = [
-            r.name for r in self._bases if pattern is None or any(pattern.overlaps(p) for p in r.paths)
-        ]
-        return found if _is_everything(self._bases) else [*found, None]
-
-
-def _is_everything(bases: Iterable[Resource]) -> bool:
-    """Whether some resource covers all paths, so that none falls under nothing."""
-    return any(path.text == "/*" for resource in bases for path in resource.paths)
+        found = [name for name, path in self._paths if pattern is None or pattern.overlaps(path)]
+        # where some resource covers all paths, none falls under nothing
+        is_everything = any(path.is_everything for _, path in self._paths)
+        return [*dict.fromkeys(found), *([] if is_everything else [None])]
 
 
 #: Converters whose part stays within its segment, or is the last one.

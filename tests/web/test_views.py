@@ -505,3 +505,27 @@ def test_auto_methods_are_those_the_url_map_routes():
     assert [allows(app, method=method) for method in ("PUT", "DELETE", "PATCH")] == [True, True, False]
     response = preflight(app.test_client(), "/report", origin=BI)
     assert response.headers["Access-Control-Allow-Methods"] == "DELETE, GET, HEAD, PUT"
+def test_a_decorated_view_inherits_from_its_blueprints_resource():
+    for whole in (False, True):
+        app, blueprint = Flask("shop"), Blueprint("api", __name__, url_prefix="/v1")
+        cors = CORS(environ={**ENVIRON, "CORS_ORIGINS": APP})
+        cors.init_app(blueprint, max_age=5, resources={"/v1/items/*": {"origins": BI, "methods": "PUT"}})
+        for path in ("/items/<int:n>", "/other/<int:n>"):
+            view = cross_origin(allow_credentials=True)(lambda n: "")  # noqa: ARG005 - the route's
+            blueprint.add_url_rule(path, endpoint=path[1:6], view_func=view)
+        app.register_blueprint(blueprint)
+        if whole:
+            cors.init_app(app)
+        assert (acao(app, "/v1/items/1"), acao(app, "/v1/items/1", origin=APP)) == (BI, None)
+        assert (acao(app, "/v1/other/1"), acao(app, "/v1/other/1", origin=APP)) == (None, APP)
+        answer = preflight(app.test_client(), "/v1/items/1", origin=BI)
+        assert protocol_fields(answer) == {
+            "Access-Control-Allow-Origin": BI,
+            "Access-Control-Allow-Credentials": "true",
+            "Access-Control-Allow-Methods": "PUT",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": "5",
+            "Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+        }
+
+
