@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -85,6 +86,7 @@ class CORS:
         self._config_file = config_file
         self._audit_processors = tuple(audit_processors)
         self._options = {**options, "resources": resources}
+        self._apps: weakref.WeakSet[Flask] = weakref.WeakSet()
         if isinstance(app, Blueprint):
             self.init_app(app, resources=resources)
         elif app is not None:
@@ -132,14 +134,19 @@ class CORS:
             audit_processors=(*self._audit_processors, *audit_processors),
         )
         if isinstance(app, Blueprint):
-            _govern_blueprint(app, terms)
+            _govern_blueprint(app, terms, self._apps)
         else:
             _refuse_late(app)
+            self._apps.add(app)
             _govern(app, terms, whole=True)
 
     def exempt(self, view: V) -> V:
-        """Leave *view* (a function, a MethodView or a method) alone; its responses are the app's."""
-        return marks.put(view, Mark({}, exempt=True))
+        """
+        Leave *view* (a function, a MethodView or a method) alone; its responses are the app's.
+
+        This holds in the apps that this object governs.
+        """
+        return marks.put(view, Mark({}, apps=self._apps))
 
     def policy(self, app: Flask | None = None) -> Policy:
         """
@@ -257,8 +264,8 @@ def _govern(app: Flask, terms: _Terms, *, whole: bool, blueprint: BlueprintPolic
     return state
 
 
-def _govern_blueprint(blueprint: Blueprint, terms: _Terms) -> None:
-    """Govern the apps that *blueprint* will be registered with."""
+def _govern_blueprint(blueprint: Blueprint, terms: _Terms, apps: weakref.WeakSet[Flask]) -> None:
+    """Govern the apps that *blueprint* will be registered with, and note them in *apps*."""
     options = {
         key: value for _, given in terms.arguments for key, value in given.items() if value is not None
     }
@@ -268,6 +275,7 @@ def _govern_blueprint(blueprint: Blueprint, terms: _Terms) -> None:
     def register(setup: Any) -> None:
         name = f"{setup.name_prefix}.{setup.name}".lstrip(".")
         policy = blueprint_policy(name, setup.url_prefix or "", options, resources)
+        apps.add(setup.app)
         _govern(setup.app, terms._replace(arguments=()), whole=False, blueprint=policy)
 
     try:

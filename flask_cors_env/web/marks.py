@@ -1,9 +1,10 @@
 """
 Marks on views: ``@cross_origin`` and ``cors.exempt``.
 
-A mark is an attribute of the view, found through what wraps the view with ``functools.wraps``. The wrapper
+Marks are an attribute of the view, found through what wraps the view with ``functools.wraps``. The wrapper
 that `cross_origin` returns calls the view and nothing else; it is there to notice a decorator that hides the
-mark. The bare function is left unmarked: it may be another route's, or another app's.
+mark. The bare function is left unmarked: it may be another route's, or another app's. An exemption is on the
+bare function, so that it may follow the route, and says in which apps it holds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from flask import Flask, current_app, has_request_context, request
 
 V = TypeVar("V", bound=Callable[..., Any])
 
-#: The attribute that carries a view's mark.
+#: The attribute that carries a view's marks, the latest first.
 ATTRIBUTE = "__cors_env__"
 
 _LOG = logging.getLogger("flask_cors_env")
@@ -32,18 +33,27 @@ class Mark:
 
     Attributes:
         options: As given to `cross_origin`.
-        exempt: Whether the view is left alone.
+        apps: Where the view is left alone; None for `cross_origin`, which holds in every app.
         wrapper: What `cross_origin` returned for it, while that lives; None for a class and an exemption.
         seen: Whether its first call has been looked at.
         registered: Whether some app has registered the wrapper.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, exempt: bool = False) -> None:
+    def __init__(self, options: Mapping[str, Any], *, apps: weakref.WeakSet[Flask] | None = None) -> None:
         self.options = dict(options)
-        self.exempt = exempt
+        self.apps = apps
         self.wrapper: weakref.ref[Any] | None = None
         self.seen = False
         self.registered = False
+
+    @property
+    def exempt(self) -> bool:
+        """Whether the view is left alone."""
+        return self.apps is not None
+
+    def holds_in(self, app: Flask) -> bool:
+        """Whether the view of *app* is meant."""
+        return self.apps is None or app in self.apps
 
 
 #: For a function, the marks of what `cross_origin` wrapped around it.
@@ -52,18 +62,22 @@ _AROUND: weakref.WeakKeyDictionary[Any, list[Mark]] = weakref.WeakKeyDictionary(
 _APPS: weakref.WeakSet[Flask] = weakref.WeakSet()
 
 
-def of_view(view: Any, method: str) -> Mark | None:
-    """The mark that holds for *method* of *view*: its handler's, else the function's, else the class's."""
+def of_view(app: Flask, view: Any, method: str) -> Mark | None:
+    """
+    The mark that holds in *app* for *method* of *view*.
+
+    It is its handler's, else the function's, else the class's.
+    """
     view_class = getattr(view, "view_class", None)
     found: Mark | None = None
     if view_class is not None:
         handler = getattr(view_class, method.lower(), None)
         if handler is None and method == "HEAD":
             handler = getattr(view_class, "get", None)
-        found = None if handler is None else _of_function(handler)
-    found = found or _of_function(view)
+        found = None if handler is None else _of_function(app, handler)
+    found = found or _of_function(app, view)
     if found is None and view_class is not None:
-        found = getattr(view_class, ATTRIBUTE, None)
+        found = _of_bearer(app, view_class)
     return found
 
 
@@ -80,7 +94,7 @@ def above_routes(app: Flask) -> dict[str, Mark]:
     return {
         endpoint: mark
         for endpoint, view in app.view_functions.items()
-        if _of_function(view) is None
+        if _of_function(app, view) is None
         for mark in _around(view)
         if _is_above(view, mark, registered)
     }
@@ -104,8 +118,12 @@ def _is_above(view: Any, mark: Mark, registered: set[int]) -> bool:
     return any(function is wrapper for function in _chain(bound))
 
 
-def _of_function(function: Any) -> Mark | None:
-    return next((vars(f)[ATTRIBUTE] for f in _chain(function) if ATTRIBUTE in vars(f)), None)
+def _of_function(app: Flask, function: Any) -> Mark | None:
+    return next(filter(None, (_of_bearer(app, f) for f in _chain(function))), None)
+
+
+def _of_bearer(app: Flask, bearer: Any) -> Mark | None:
+    return next((mark for mark in getattr(bearer, ATTRIBUTE, ()) if mark.holds_in(app)), None)
 
 
 def _chain(view: Any) -> Iterator[Any]:
@@ -132,12 +150,13 @@ def wrap(view: V, mark: Mark) -> V:
 
 
 def put(view: V, mark: Mark) -> V:
-    """*view*, bearing *mark*; what takes no attribute, as a bound method, is wrapped."""
+    """*view*, bearing *mark* before others; what takes no attribute, as a bound method, is wrapped."""
+    marks = (mark, *getattr(view, ATTRIBUTE, ()))
     try:
-        setattr(view, ATTRIBUTE, mark)
+        setattr(view, ATTRIBUTE, marks)
     except AttributeError:
         bearer: Any = _wrapper(view, mark)
-        setattr(bearer, ATTRIBUTE, mark)
+        setattr(bearer, ATTRIBUTE, marks)
         wrapped: V = bearer
         return wrapped
     return view
@@ -166,8 +185,9 @@ def _notice(mark: Mark, view: Callable[..., Any]) -> None:
     if mark.seen or not has_request_context():
         return
     mark.seen = True
-    registered = current_app.view_functions.get(request.endpoint or "")
-    if registered is not None and of_view(registered, request.method) is not mark:
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the app itself is what is known
+    registered = app.view_functions.get(request.endpoint or "")
+    if registered is not None and of_view(app, registered, request.method) is not mark:
         _LOG.warning(
             "CORS: the policy of @cross_origin on %s does not hold: a decorator above it hides it "
             "(it lacks functools.wraps); put @cross_origin on top of that one",

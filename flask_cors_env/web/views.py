@@ -98,7 +98,7 @@ def marked_views(app: Flask) -> list[_MarkedView]:
     for rule in app.url_map.iter_rules():
         view = app.view_functions.get(rule.endpoint)
         for method in sorted(rule.methods or ()):
-            mark = marks.of_view(view, method) or above.get(rule.endpoint)
+            mark = marks.of_view(app, view, method) or above.get(rule.endpoint)
             if mark is not None and not (method == "OPTIONS" and _answers_options(rule)):
                 is_above = above.get(rule.endpoint) is mark
                 found.append(_MarkedView(rule.endpoint, method, mark, rule.rule, is_above))
@@ -265,9 +265,8 @@ class Selector:
         if endpoint is None:
             return self._for_unrouted(path)
         blueprint = innermost(endpoint, self._table.blueprints)
-        mark = marks.of_view(self._app.view_functions.get(endpoint), method) or self._table.above.get(
-            endpoint
-        )
+        view = self._app.view_functions.get(endpoint)
+        mark = marks.of_view(self._app, view, method) or self._table.above.get(endpoint)
         if mark is not None:
             return self._for_mark(mark, endpoint, blueprint, path)
         return self._policy.resource_for(path) if blueprint is None else self._for_blueprint(blueprint)

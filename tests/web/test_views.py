@@ -251,6 +251,44 @@ def test_an_exempt_view_is_left_alone(capfd):
     assert [e["http.response.status_code"] for e in events(capfd.readouterr().err)] == [404]
 
 
+@pytest.mark.parametrize("by", ["decorator", "statement", "class"])
+def test_a_view_that_one_app_exempts_is_governed_in_another(by):
+    class Report(MethodView):
+        def get(self):
+            return ""
+
+    def report():
+        return ""
+
+    one, cors = governed(origins=APP)
+    other, _ = governed(origins=APP)
+    view = Report.as_view("report") if by == "class" else report
+    for app in (one, other):
+        app.add_url_rule("/report", endpoint="report", view_func=view)
+    cors.exempt(Report if by == "class" else view)
+    assert [acao(app, origin=APP) for app in (one, other)] == [None, APP]
+
+
+def test_a_view_may_be_exempted_in_each_of_two_apps():
+    def report():
+        return ""
+
+    apps = [governed(origins=APP) for _ in range(3)]
+    for app, cors in apps:
+        app.add_url_rule("/report", endpoint="report", view_func=report)
+        if app is not apps[1][0]:
+            cors.exempt(report)
+    assert [acao(app, origin=APP) for app, _ in apps] == [None, APP, None]
+
+
+def test_an_exemption_holds_where_its_object_governs_a_blueprint_only():
+    app, blueprint = Flask("shop"), Blueprint("api", __name__, url_prefix="/v1")
+    cors = CORS(blueprint, environ=ENVIRON, origins=BI)
+    blueprint.add_url_rule("/items", endpoint="items", view_func=cors.exempt(lambda: ""))
+    app.register_blueprint(blueprint)
+    assert (acao(app, "/v1/items"), acao(app, "/v1/none")) == (None, BI)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -490,21 +528,6 @@ def test_the_resources_of_a_blueprint_are_full_paths_below_its_prefix():
     assert acao(app, "/v1/other", origin=APP) is None
 
 
-def test_a_resource_outside_its_blueprint_is_refused_with_the_path_to_write():
-    app, blueprint = Flask("shop"), Blueprint("api", __name__, url_prefix="/v1")
-    CORS(blueprint, environ=ENVIRON, resources={"/items": {"origins": BI}})
-    with pytest.raises(CORSConfigError, match="Write: /v1/items"):
-        app.register_blueprint(blueprint)
-
-
-def test_auto_methods_are_those_the_url_map_routes():
-    app = Flask("shop")
-    CORS(app, environ={**ENVIRON, "CORS_ORIGINS": BI, "CORS_METHODS": "auto"})
-    app.add_url_rule("/report", endpoint="report", view_func=lambda: "", methods=["GET", "PUT"])
-    app.add_url_rule("/report", endpoint="erase", view_func=lambda: "", methods=["DELETE"])
-    assert [allows(app, method=method) for method in ("PUT", "DELETE", "PATCH")] == [True, True, False]
-    response = preflight(app.test_client(), "/report", origin=BI)
-    assert response.headers["Access-Control-Allow-Methods"] == "DELETE, GET, HEAD, PUT"
 def test_a_decorated_view_inherits_from_its_blueprints_resource():
     for whole in (False, True):
         app, blueprint = Flask("shop"), Blueprint("api", __name__, url_prefix="/v1")
@@ -529,3 +552,18 @@ def test_a_decorated_view_inherits_from_its_blueprints_resource():
         }
 
 
+def test_a_resource_outside_its_blueprint_is_refused_with_the_path_to_write():
+    app, blueprint = Flask("shop"), Blueprint("api", __name__, url_prefix="/v1")
+    CORS(blueprint, environ=ENVIRON, resources={"/items": {"origins": BI}})
+    with pytest.raises(CORSConfigError, match="Write: /v1/items"):
+        app.register_blueprint(blueprint)
+
+
+def test_auto_methods_are_those_the_url_map_routes():
+    app = Flask("shop")
+    CORS(app, environ={**ENVIRON, "CORS_ORIGINS": BI, "CORS_METHODS": "auto"})
+    app.add_url_rule("/report", endpoint="report", view_func=lambda: "", methods=["GET", "PUT"])
+    app.add_url_rule("/report", endpoint="erase", view_func=lambda: "", methods=["DELETE"])
+    assert [allows(app, method=method) for method in ("PUT", "DELETE", "PATCH")] == [True, True, False]
+    response = preflight(app.test_client(), "/report", origin=BI)
+    assert response.headers["Access-Control-Allow-Methods"] == "DELETE, GET, HEAD, PUT"
