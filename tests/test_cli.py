@@ -166,3 +166,9 @@ def test_verify_tells_told_losses_from_holes(tmp_path):
     status, out, _ = flask("cors", "verify", "--json", "one.jsonl", "two.jsonl", folder=tmp_path)
     (writer,) = json.loads(out)["writers"]
     assert (status, writer["told"], writer["missing"], writer["holes"]) == (1, 2, 2, [[7, 8]])
+
+
+def test_a_log_that_is_not_there_is_a_mistake_of_the_command(tmp_path):
+    status, out, err = flask("cors", "verify", "gone.jsonl", folder=tmp_path)
+    assert (status, out) == (2, "")
+    assert err.endswith("Error: gone.jsonl is no file, and no pattern that names one\n")

@@ -1,24 +1,40 @@
 """
 Lines: the audit records in whatever holds them.
 
-A line may be ours, or wrapped: by a text before it, by a container's runtime, by the app's own formatter. It
-may be torn by a kill or a full disk, glued to the next one, or full of NULs. Nothing here raises.
+A line may be ours, or wrapped: by a text before it, by a container's runtime (which may also cut it into
+several), by the app's own formatter. It may be torn by a kill or a full disk, glued to the next one, or full
+of NULs. Nothing here raises.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+try:
+    from orjson import loads as _loads
+except ImportError:  # no wheels for this interpreter
+    _loads = json.loads  # type: ignore[assignment] # takes more
+
 #: What each of our records begins with, which is how one is found in a damaged line.
-_START = '{"cors.schema"'
+START = b'{"cors.schema"'
+_START = START.decode()
 _MARK = "cors.schema"
 #: Where other programs put a whole line.
 _WRAPPERS = ("log", "message", "msg", "event", "MESSAGE")
+_DOCKER = '{"log":"'
+_ESCAPED_START = re.compile(r'\{\\+"cors\.schema\\+"')
+#: Time, stream, tags:
+#: https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md.
+_CRI = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,20}(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?::\S+)? ")
 _UID = re.compile(r'"log\.record\.uid":\s*"([0-9a-f]{12})-([0-9]{1,18})"')
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _DECODER = json.JSONDecoder()
+#: The most that is kept of a line that a runtime cut into pieces, in characters.
+_PIECES = 1 << 20
 
 
 class Torn(NamedTuple):
@@ -32,14 +48,103 @@ class Torn(NamedTuple):
     uid: tuple[str, int] | None
 
 
-def read(line: str | bytes) -> Iterator[dict[str, Any] | Torn]:
+Record = dict[str, Any]
+
+
+def records(lines: Iterable[str | bytes]) -> Iterator[Record | Torn | None]:
+    """
+    What the lines of one file hold, in their order.
+
+    Returns:
+        Records, whole or torn; None for a line that holds none; nothing for one that is blank or all NULs.
+    """
+    pieces: dict[str, str] = {}
+    for line in lines:
+        whole = _ours(line)
+        if whole is None:
+            yield from _others(line, pieces)
+        else:
+            yield whole
+    for piece in pieces.values():
+        yield from _told(piece)
+
+
+def _ours(line: str | bytes) -> Record | None:
+    """The record that is all of *line*, as we write it; None for any other line."""
+    if isinstance(line, bytes) and line.startswith(START):
+        try:
+            found: Record = _loads(line)
+        except (ValueError, RecursionError):
+            return None
+        return found
+    return None
+
+
+def _others(line: str | bytes, pieces: dict[str, str]) -> Iterator[Record | Torn | None]:
+    text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
+    for whole in _rejoined(text.replace("\0", "").strip(), pieces):
+        yield from _told(whole)
+
+
+def _told(text: str) -> Iterator[Record | Torn | None]:
+    found = list(read(text))
+    yield from found
+    if not found and text.strip():
+        yield None
+
+
+def _rejoined(text: str, pieces: dict[str, str]) -> Iterator[str]:
+    """
+    The line that *text* completes, without what a container's runtime put around it; none while it is cut.
+
+    Args:
+        text: One line of the file.
+        pieces: What was read so far of a cut line of each stream.
+    """
+    for unwrap in _RUNTIMES:
+        found = unwrap(text)
+        if found is not None:
+            stream, piece, is_last = found
+            piece = pieces.pop(stream, "") + piece
+            if is_last or len(piece) > _PIECES:
+                yield piece
+            else:
+                pieces[stream] = piece
+            return
+    yield text
+
+
+def _of_docker(text: str) -> tuple[str, str, bool] | None:
+    """The stream, the text and whether it is a line's last, in Docker's json-file: it cuts at 16 KiB."""
+    if not text.startswith(_DOCKER):
+        return None
+    try:
+        wrapper = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    inner = wrapper.get("log")
+    if not isinstance(inner, str) or "stream" not in wrapper:
+        return None
+    return str(wrapper["stream"]), inner, inner.endswith("\n")
+
+
+def _of_cri(text: str) -> tuple[str, str, bool] | None:
+    """The same of the Container Runtime Interface: P is a piece, F the last."""
+    found = _CRI.match(text)
+    return (found[1], text[found.end() :], found[2] == "F") if found else None
+
+
+_RUNTIMES: tuple[Callable[[str], tuple[str, str, bool] | None], ...] = (_of_docker, _of_cri)
+
+
+def read(line: str | bytes) -> Iterator[Record | Torn]:
     """The records in *line*, whole or torn; nothing for a line that has none."""
     text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
     if _MARK in text:
         yield from _read(text.replace("\0", "").strip())
 
 
-def _read(text: str) -> Iterator[dict[str, Any] | Torn]:
+def _read(text: str) -> Iterator[Record | Torn]:
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):
@@ -49,7 +154,7 @@ def _read(text: str) -> Iterator[dict[str, Any] | Torn]:
         yield from _unwrapped(whole)
 
 
-def _unwrapped(whole: Mapping[str, Any]) -> Iterator[dict[str, Any] | Torn]:
+def _unwrapped(whole: Mapping[str, Any]) -> Iterator[Record | Torn]:
     if _MARK in whole:
         yield dict(whole)
         return
@@ -60,8 +165,11 @@ def _unwrapped(whole: Mapping[str, Any]) -> Iterator[dict[str, Any] | Torn]:
             return
 
 
-def _salvaged(text: str) -> Iterator[dict[str, Any] | Torn]:
+def _salvaged(text: str) -> Iterator[Record | Torn]:
     """Each place where a record starts, decoded as far as it goes."""
+    if _START not in text and _ESCAPED_START.search(text):
+        yield from _rewrapped(text)
+        return
     for piece in text.split(_START)[1:]:
         try:
             record, _ = _DECODER.raw_decode(_START + piece)
@@ -69,6 +177,16 @@ def _salvaged(text: str) -> Iterator[dict[str, Any] | Torn]:
             yield _torn(piece)
         else:
             yield record
+
+
+def _rewrapped(text: str) -> Iterator[Record | Torn]:
+    """What is in damaged wrappers, one level of escapes taken away."""
+    yield from _read(_ESCAPE.sub(_unescaped, text))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    escape = found[1]
+    return chr(int(escape[1:], 16)) if len(escape) > 1 else _ESCAPES.get(escape, escape)
 
 
 def _torn(piece: str) -> Torn:

@@ -11,11 +11,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeGuard
 
-from flask_cors_env.answers.lines import Torn, read, uid_of
-
-_GAP = "cors.audit.gap"
+from flask_cors_env.answers.lines import Torn, records, uid_of
+from flask_cors_env.audit.fields import GAP
 
 Span = tuple[int, int]
 
@@ -64,7 +64,7 @@ class Verification:
     What was found in a log.
 
     Attributes:
-        writers: In the order in which they were met.
+        writers: By name.
         torn: How many records are there in part, whoever's.
         foreign: How many lines hold no record.
     """
@@ -101,27 +101,45 @@ def verify(files: Iterable[Iterable[str | bytes]]) -> Verification:
     Args:
         files: The lines of each file, in any order: rotated ones, and those of several processes.
     """
-    traces: dict[str, _Trace] = {}
-    torn = foreign = 0
+    account = Account()
     for lines in files:
-        for line in lines:
-            found = list(read(line))
-            foreign += not found and bool(line.strip())
-            for record in found:
-                torn += isinstance(record, Torn)
-                _note(traces, record)
-    return Verification(tuple(trace.judged() for trace in traces.values()), torn, foreign)
+        for record in records(lines):
+            account.note(record)
+    return account.judged()
 
 
-def _note(traces: dict[str, _Trace], record: dict[str, Any] | Torn) -> None:
-    uid = record.uid if isinstance(record, Torn) else uid_of(record)
-    if uid is None:
-        return
-    name, number = uid
-    trace = traces.get(name)
-    if trace is None:
-        trace = traces[name] = _Trace(name)
-    trace.note(number, record)
+class Account:
+    """What became of every record, while they are read."""
+
+    def __init__(self) -> None:
+        self.torn = 0
+        self.foreign = 0
+        self._traces: dict[str, _Trace] = {}
+
+    def note(self, record: dict[str, Any] | Torn | None) -> TypeGuard[dict[str, Any]]:
+        """Take *record* into account, None for a line without one; whether it is whole, and new."""
+        if record is None:
+            self.foreign += 1
+            return False
+        if isinstance(record, Torn):
+            self.torn += 1
+            if record.uid is not None:
+                self.trace(record.uid[0]).fragments.add(record.uid[1])
+            return False
+        uid = uid_of(record)
+        return uid is None or self.trace(uid[0]).note(uid[1], record)
+
+    def trace(self, name: str) -> _Trace:
+        """That of the writer of this name."""
+        trace = self._traces.get(name)
+        if trace is None:
+            trace = self._traces[name] = _Trace(name)
+        return trace
+
+    def judged(self) -> Verification:
+        """What the account comes to."""
+        traces = sorted(self._traces.values(), key=attrgetter("name"))
+        return Verification(tuple(trace.judged() for trace in traces), self.torn, self.foreign)
 
 
 @dataclass
@@ -134,18 +152,21 @@ class _Trace:
     fragments: set[int] = field(default_factory=set)
     duplicates: int = 0
 
-    def note(self, number: int, record: dict[str, Any] | Torn) -> None:
-        if isinstance(record, Torn):
-            self.fragments.add(number)
-        elif not self._add(number):
+    def note(self, number: int, record: dict[str, Any]) -> bool:
+        """Add the record of this number; False where it is there already."""
+        if not self._add(number):
             self.duplicates += 1
-        elif record.get("event") == _GAP:
+            return False
+        if record.get("event") == GAP:
             lost = record.get("cors.audit.lost")
             self.gaps[number] = lost if isinstance(lost, int) and lost > 0 else 0
+        return True
 
     def _add(self, number: int) -> bool:
-        """Add *number* to the spans; False where it is in them already."""
         spans = self.spans
+        if spans and spans[-1][1] == number - 1:  # in order, as a writer writes
+            spans[-1] = (spans[-1][0], number)
+            return True
         at = bisect_right(spans, (number, float("inf"))) - 1
         if at >= 0 and spans[at][1] >= number:
             return False

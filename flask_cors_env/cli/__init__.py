@@ -111,17 +111,19 @@ def explain(  # noqa: PLR0913 - one parameter an option
 
 
 @cors.command()
-@click.argument(
-    "logs", nargs=-1, required=True, metavar="LOG...", type=click.Path(exists=True, allow_dash=True)
-)
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def verify(ctx: click.Context, *, logs: tuple[str, ...], as_plain_json: bool) -> None:
     """Account for every record of every writer; exit 1 if one is missing. - is standard input."""
+    from flask_cors_env.answers.files import LogError, expanded, lines  # noqa: PLC0415 - see above
     from flask_cors_env.answers.verify import verify as account  # noqa: PLC0415 - see above
     from flask_cors_env.cli import records  # noqa: PLC0415 - see above
 
-    found = account(records.lines_of(logs))
+    try:
+        found = account(lines(name) for name in expanded(logs))
+    except LogError as error:
+        raise click.UsageError(str(error)) from None
     records.echo(found, as_plain_json=as_plain_json)
     ctx.exit(0 if found.is_whole else 1)
 

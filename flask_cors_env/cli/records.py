@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import sys
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
 
 from flask_cors_env.answers.verify import Verification, Writer
 from flask_cors_env.cli.render import as_json, table
-
-
-def lines_of(names: Iterable[str]) -> Iterator[Iterator[bytes]]:
-    """The lines of each file; ``-`` is standard input, and ``.gz`` is unpacked."""
-    for name in names:
-        yield _lines(name)
-
-
-def _lines(name: str) -> Iterator[bytes]:
-    if name == "-":
-        yield from sys.stdin.buffer
-        return
-    with gzip.open(name) if name.endswith(".gz") else open(name, "rb") as file:  # noqa: PTH123 - of two kinds
-        yield from file
 
 
 def echo(found: Verification, *, as_plain_json: bool) -> None:
