@@ -562,10 +562,8 @@ def foreign_words(policy, environ, response):
 
 
 def is_whole(told):
-    """Whether nothing was cut: a value that was ends next to its limit."""
-    lengths = [len(value) for value in told.values() if isinstance(value, str)]
-    whole = "cors.audit.truncated" not in told
-    return whole and max(lengths) < 500 and len(told.get("cors.request.method", "")) < 55
+    """Whether nothing was cut."""
+    return "cors.audit.truncated" not in told
 
 
 def plain(text):

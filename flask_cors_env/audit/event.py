@@ -41,6 +41,11 @@ _WHOLE_ESCAPES = re.compile(r"(?:[^\\]|\\x..|\\u....|\\U........|\\[^xuU])*")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 _TRACEPARENT_LENGTH = 55
 _AGENT_LIMIT = 256
+_METHOD_LIMIT = 64
+_TRUNCATED = "cors.audit.truncated"
+#: What `clean` writes for one character, and how long that is at most.
+_ESCAPE = re.compile(r"\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U00(?:0[0-9a-f]|10)[0-9a-f]{4})")
+_LONGEST_ESCAPE = len("\\U0010ffff")
 
 Event = dict[str, Any]
 
@@ -78,6 +83,11 @@ def clean(value: str, limit: int = LIMIT) -> str:
         return value
     escaped = value[:limit].encode("unicode_escape").decode("ascii")
     return escaped if len(escaped) <= limit else begin(escaped, limit)
+
+
+def unescape(text: str) -> str:
+    """What `clean` made *text* of; what is no escape of its stays as it is."""
+    return _ESCAPE.sub(lambda escape: escape[0].encode().decode("unicode_escape"), text)
 
 
 def begin(escaped: str, limit: int) -> str:
@@ -161,7 +171,7 @@ def decision_fields(  # noqa: PLR0913, PLR0917 - what an event is made of
     _add_reasons(event, decision)
     event["cors.request.kind"] = decision.kind
     if request.origin is not None:
-        event["cors.origin"] = clean(request.origin)
+        _put(event, "cors.origin", request.origin)
     _add_outcome(event, decision)
     event["cors.policy.id"] = policy_id
     _add_request(event, request, decision.kind, around)
@@ -172,14 +182,23 @@ def decision_fields(  # noqa: PLR0913, PLR0917 - what an event is made of
             event["cors.response.credentials"] = True
     _add_response(event, around, status)
     if told.path:
-        event["url.path"] = clean(request.path)
+        _put(event, "url.path", request.path)
     if around.client:
         address = told.client(around.client)
         if address is not None:
             event["client.address"] = address
     if told.path and around.agent is not None:
-        event["user_agent.original"] = clean(around.agent, _AGENT_LIMIT)
+        _put(event, "user_agent.original", around.agent, _AGENT_LIMIT)
+    if _TRUNCATED in event:
+        event[_TRUNCATED] = event.pop(_TRUNCATED)
     return event
+
+
+def _put(event: Event, name: str, value: str, limit: int = LIMIT) -> None:
+    """Add *value*, cleaned; where not the whole of it could be added, say so."""
+    text = event[name] = clean(value, limit)
+    if len(text) > limit - _LONGEST_ESCAPE and len(value.encode("unicode_escape")) > limit:
+        event[_TRUNCATED] = f"{event[_TRUNCATED]},{name}" if _TRUNCATED in event else name
 
 
 def _add_reasons(event: Event, decision: Decision) -> None:
@@ -195,11 +214,11 @@ def _add_outcome(event: Event, decision: Decision) -> None:
     if decision.resource is not None:
         event["cors.resource"] = decision.resource.name
     if decision.rule is not None:
-        event["cors.rule"] = clean(decision.rule)
+        _put(event, "cors.rule", decision.rule)
     if decision.offending:
-        event["cors.offending"] = clean(",".join(decision.offending))
+        _put(event, "cors.offending", ",".join(decision.offending))
     if decision.near is not None:
-        event["cors.near.rule"] = clean(decision.near.rule)
+        _put(event, "cors.near.rule", decision.near.rule)
         event["cors.near.difference"] = decision.near.difference
     if decision.verdict is Verdict.DENY:
         _add_remedy(event, decision)
@@ -217,9 +236,9 @@ def _add_remedy(event: Event, decision: Decision) -> None:
 def _add_request(event: Event, request: Request, kind: Kind, around: Surroundings) -> None:
     event["http.request.method"] = request.method if request.method in _METHODS else "_OTHER"
     if kind is Kind.PREFLIGHT:
-        event["cors.request.method"] = clean(request.requested_method or "", 64)
+        _put(event, "cors.request.method", request.requested_method or "", _METHOD_LIMIT)
         if request.requested_headers:
-            event["cors.request.headers"] = clean(request.requested_headers)
+            _put(event, "cors.request.headers", request.requested_headers)
     event["cors.request.credentialed"] = request.credentialed or around.authorized
     if around.fetch_site in _FETCH_SITES:
         event["cors.request.fetch_site"] = around.fetch_site
@@ -233,7 +252,7 @@ def _address_of(host: str) -> str:
 
 def _add_response(event: Event, around: Surroundings, status: int) -> None:
     if around.route is not None:
-        event["http.route"] = clean(around.route)
+        _put(event, "http.route", around.route)
     event["http.response.status_code"] = status
     if around.host is not None:
         event["server.address"] = _address_of(around.host)
@@ -263,4 +282,5 @@ __all__ = [
     "mapping_table",
     "network_of",
     "trace_of",
+    "unescape",
 ]

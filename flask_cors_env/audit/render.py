@@ -21,6 +21,7 @@ except ImportError:  # no wheels for this interpreter
 LINE_LIMIT = 4096
 _SHORTENED = 64
 _KEPT = 40
+_TRUNCATED = "cors.audit.truncated"
 
 Render = Callable[[Any, str, MutableMapping[str, Any]], bytes]
 
@@ -47,7 +48,8 @@ def _shortened(event: Mapping[str, Any]) -> Event:
     short = {name: begin(str(value), _SHORTENED) if name in cut else value for name, value in event.items()}
     if len(short) > _KEPT:
         short = dict(list(short.items())[:_KEPT])
-    return {**short, "cors.audit.truncated": ",".join(cut)[:LIMIT]}
+    told = [name for name in str(event.get(_TRUNCATED, "")).split(",") if name and name not in cut]
+    return {**short, _TRUNCATED: ",".join([*told, *cut])[:LIMIT]}
 
 
 def render_console(_logger: Any, level: str, event: MutableMapping[str, Any]) -> bytes:

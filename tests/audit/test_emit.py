@@ -26,6 +26,7 @@ from flask_cors_env.audit.event import (
     decision_fields,
     json_schema,
     network_of,
+    unescape,
 )
 from flask_cors_env.audit.opening import _format
 from flask_cors_env.audit.sink import FileSink, StreamSink
@@ -72,7 +73,7 @@ def test_a_clean_value_is_printable_ascii_bounded_and_can_be_read_back(value, li
     assert cleaned.isascii()
     assert cleaned == "" or cleaned.isprintable()
     assert len(cleaned) <= limit
-    back = cleaned.encode("ascii").decode("unicode_escape")
+    back = unescape(cleaned)
     assert value.startswith(back)
     assert len(cleaned) > limit - 10 or back == value
 
@@ -86,6 +87,26 @@ def test_nothing_from_a_client_breaks_a_line(evil):
     assert line.endswith(b"}\n")
     assert line[:-1].decode().isprintable()
     assert json.loads(line)["cors.origin"].encode().decode("unicode_escape") == f"https://a{evil}fake"
+
+
+@given(st.text())
+def test_what_is_no_escape_of_ours_stays_as_it_is(value):
+    assert unescape(clean(unescape(value), 10**9)) == unescape(value)
+
+
+@given(
+    st.text(max_size=600).filter(bool),
+    st.text(max_size=80),
+    st.text(alphabet=st.sampled_from("a-\\\x80\u20ac"), max_size=600),
+)
+def test_an_event_names_the_fields_that_do_not_hold_the_whole(origin, method, names):
+    request = Request(origin, "OPTIONS", "/", method, names)
+    decision = decide(Policy([Resource.parse()]), request)
+    event = decision_fields(request, decision, Surroundings(), 403, "p-0")
+    sent = {"cors.origin": origin, "cors.request.method": method, "cors.request.headers": names}
+    cut = [name for name, value in sent.items() if value and unescape(event[name]) != value]
+    told = event.get("cors.audit.truncated", "").split(",")
+    assert [name for name in told if name in sent] == cut
 
 
 def test_a_line_is_never_longer_than_one_atomic_write():
@@ -327,6 +348,15 @@ def test_an_event_that_cannot_be_made_is_a_loss_and_the_request_is_answered(monk
     lines = capfd.readouterr().err.splitlines()
     found = verify([lines])
     assert (found.is_whole, found.told, json.loads(lines[-1])["error.type"]) == (True, 1, "ZeroDivisionError")
+
+
+def test_a_field_that_was_cut_before_the_line_is_shortened_is_still_named():
+    sink = Lines()
+    long = {f"field.{i}": "a" * 500 for i in range(20)}
+    log_to(sink).write("info", DECISION, {**long, "cors.audit.truncated": "cors.request.method,field.3"})
+    (event,) = sink.events
+    names = event["cors.audit.truncated"].split(",")
+    assert names == ["cors.request.method", *long]
 
 
 def test_a_value_that_is_shortened_for_the_line_keeps_its_escapes_whole():
