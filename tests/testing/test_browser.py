@@ -486,8 +486,23 @@ COOKIES += [("omit", origin_of(API), False), ("same-origin", origin_of(API), Tru
 
 @pytest.mark.parametrize(("credentials", "origin", "sent"), COOKIES)
 def test_the_cookie_goes_where_the_credentials_mode_sends_it(credentials, origin, sent):
-    outcome = always(allow("*"), has_cookie=True).fetch(ask(credentials=credentials, origin=origin))
+    outcome = always(allow("*"), cookie="session=1").fetch(ask(credentials=credentials, origin=origin))
     assert outcome.sent[0].header("Cookie") == ("session=1" if sent else None)
+
+
+def test_a_preflight_can_be_sent_alone():
+    browser = always(allow(methods="PUT"))
+    assert browser.preflight(ask(method="PUT")) is None
+    assert browser.preflight(ask()) is None
+    refusal = browser.preflight(ask(method="DELETE"))
+    assert (refusal.cause, refusal.stage, refusal.status) == (Cause.METHOD_NOT_ALLOWED, "preflight", 200)
+    assert [request.method for request in browser.sent] == ["OPTIONS", "OPTIONS"]
+
+
+def test_every_cause_names_its_section_of_the_standard_and_says_what_is_wrong():
+    assert {cause.section.partition("#")[0] for cause in Cause} == {"https://fetch.spec.whatwg.org/"}
+    assert len({cause.meaning for cause in Cause}) == len(Cause) == 15
+    assert [cause.value for cause in Cause] == [cause.name.lower() for cause in Cause]
 
 
 # --- what the page reads --------------------------------------------------------------------------------
@@ -900,7 +915,7 @@ def test_the_requested_headers_are_lower_case_sorted_unique_and_the_scripts_own(
 def test_a_preflight_never_carries_credentials(page):
     preflights = [
         request
-        for request in always(allow("*"), has_cookie=True).fetch(page).sent
+        for request in always(allow("*"), cookie="session=1").fetch(page).sent
         if request.method == "OPTIONS"
     ]
     asking = [request for request in preflights if request.header("Access-Control-Request-Method")]
@@ -1053,7 +1068,7 @@ def test_the_browser_works_over_flasks_test_client():
         response = client.open(url, method=method, headers=headers)
         return response.status_code, list(response.headers), response.data
 
-    outcome = Browser(send, has_cookie=True).fetch(ask(method="put", credentials="include"))
+    outcome = Browser(send, cookie="session=1").fetch(ask(method="put", credentials="include"))
     assert (outcome.verdict, outcome.preflighted, outcome.status) == ("readable", True, 200)
     assert outcome.body == b'{"cookie":"session=1"}\n'
     assert outcome.header("content-type") == "application/json"

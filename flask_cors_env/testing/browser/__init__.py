@@ -14,9 +14,9 @@ cookies, revalidation of stored responses, sites wider than one host, and URLs o
 from __future__ import annotations
 
 from flask_cors_env.testing.browser.caches import ENGINE_MAX_AGE, HttpCache, PreflightCache
+from flask_cors_env.testing.browser.causes import Cause
 from flask_cors_env.testing.browser.checks import (
     SAFELISTED_RESPONSE_HEADERS,
-    Cause,
     Grant,
     cors_check,
     judge_preflight,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum, auto
 from http import HTTPStatus
 from typing import Final
 
+from flask_cors_env.testing.browser.causes import Cause
 from flask_cors_env.testing.browser.headers import (
     NON_WILDCARD_REQUEST_HEADERS,
     Failure,
@@ -41,26 +41,6 @@ SAFELISTED_RESPONSE_HEADERS: Final = frozenset(
     }
 )
 FORBIDDEN_RESPONSE_HEADERS: Final = frozenset({"set-cookie", "set-cookie2"})
-
-
-class Cause(StrEnum):
-    """Why a page may not read a response; one member for each step of the standard that can fail."""
-
-    ALLOW_ORIGIN_MISSING = auto()
-    ALLOW_ORIGIN_REPEATED = auto()
-    ALLOW_ORIGIN_MISMATCH = auto()
-    ALLOW_ORIGIN_WILDCARD_WITH_CREDENTIALS = auto()
-    ALLOW_CREDENTIALS_NOT_TRUE = auto()
-    PREFLIGHT_STATUS_NOT_OK = auto()
-    ALLOW_METHODS_MALFORMED = auto()
-    ALLOW_HEADERS_MALFORMED = auto()
-    METHOD_NOT_ALLOWED = auto()
-    AUTHORIZATION_NOT_ALLOWED = auto()
-    HEADER_NOT_ALLOWED = auto()
-    REDIRECT_INVALID = auto()
-    REDIRECT_LIMIT_REACHED = auto()
-    REDIRECT_WITH_USERINFO = auto()
-    OPAQUE_RESPONSE = auto()
 
 
 def cors_check(page: PageRequest, response: Response) -> Cause | None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from flask_cors_env.testing.browser.caches import Clock, HttpCache, PreflightCache
+from flask_cors_env.testing.browser.causes import Cause
 from flask_cors_env.testing.browser.checks import (
-    Cause,
     cors_check,
     follow_redirect,
     judge_preflight,
@@ -80,7 +80,7 @@ class Browser:
         clock: Seconds, rising; for the two caches, but not for an *http_cache* that is given.
         max_age_cap: See `PreflightCache`.
         http_cache: None is one of its own, which stores only what says how long it is fresh.
-        has_cookie: Requests with credentials carry ``Cookie: session=1``.
+        cookie: The ``Cookie`` of requests with credentials, such as ``session=1``; None if there is none.
 
     See https://fetch.spec.whatwg.org/#fetching.
     """
@@ -92,10 +92,10 @@ class Browser:
         clock: Clock = time.monotonic,
         max_age_cap: int | None = None,
         http_cache: HttpCache | None = None,
-        has_cookie: bool = False,
+        cookie: str | None = None,
     ) -> None:
         self._transport = send
-        self._has_cookie = has_cookie
+        self._cookie = cookie
         self.preflight_cache = PreflightCache(clock=clock, max_age_cap=max_age_cap)
         self.http_cache = HttpCache(clock=clock) if http_cache is None else http_cache
         self.sent: list[WireRequest] = []
@@ -115,21 +115,32 @@ class Browser:
             self.preflight_cache.clear(page)
         return replace(outcome, sent=tuple(self.sent[start:]))
 
+    def preflight(self, page: PageRequest) -> Outcome | None:
+        """
+        The refusal of the preflight that *page* needs; None if it needs none, or was granted.
+
+        See https://fetch.spec.whatwg.org/#concept-http-fetch, step 4.
+        """
+        if not needs_preflight(page) or self.preflight_cache.covers(page):
+            return None
+        answer = self._send(preflight_request(page))
+        grant = judge_preflight(page, answer)
+        if isinstance(grant, Cause):
+            return Outcome(cause=grant, stage="preflight", status=answer.status)
+        self.preflight_cache.store(page, grant)
+        return None
+
     def _http_fetch(self, page: PageRequest) -> Response | Outcome:
         """https://fetch.spec.whatwg.org/#concept-http-fetch."""
-        if needs_preflight(page) and not self.preflight_cache.covers(page):
-            answer = self._send(preflight_request(page))
-            grant = judge_preflight(page, answer)
-            if isinstance(grant, Cause):
-                return Outcome(cause=grant, stage="preflight", status=answer.status)
-            self.preflight_cache.store(page, grant)
+        if refusal := self.preflight(page):
+            return refusal
         response = self._network_or_cache_fetch(page)
         cause = cors_check(page, response) if page.is_cors else None
         return Outcome(cause=cause, stage="response", status=response.status) if cause else response
 
     def _network_or_cache_fetch(self, page: PageRequest) -> Response:
         """https://fetch.spec.whatwg.org/#concept-http-network-or-cache-fetch."""
-        request = actual_request(page, has_cookie=self._has_cookie)
+        request = actual_request(page, cookie=self._cookie)
         stored = self.http_cache.select(request, partition=page.partition)
         if stored is not None:
             return stored

@@ -170,11 +170,11 @@ def preflight_request(page: PageRequest) -> WireRequest:
     return WireRequest(method="OPTIONS", url=page.url, headers=tuple(headers))
 
 
-def actual_request(page: PageRequest, *, has_cookie: bool = False) -> WireRequest:
+def actual_request(page: PageRequest, *, cookie: str | None = None) -> WireRequest:
     """https://fetch.spec.whatwg.org/#concept-http-network-or-cache-fetch, steps 8.12, 8.13 and 8.21."""
     headers = [*page.header_list, *_origin_header(page), *fetch_metadata(page)]
-    if has_cookie and page.includes_credentials:
-        headers.append(("Cookie", "session=1"))
+    if cookie is not None and page.includes_credentials:
+        headers.append(("Cookie", cookie))
     return WireRequest(method=page.method, url=page.url, headers=tuple(headers))
 
 
