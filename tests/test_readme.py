@@ -118,3 +118,48 @@ def test_the_example_of_views_and_blueprints_runs():
         "Access-Control-Allow-Origin"
         not in client.get("/health", headers={"Origin": origins["/report"]}).headers
     )
+
+
+SHOP = """
+import pytest
+from flask import Flask
+from flask_cors_env import CORS
+
+@pytest.fixture
+def app():
+    app = Flask("shop")
+    CORS(app)
+    app.add_url_rule("/items", view_func=lambda: ("[]", {"X-Total-Count": "0"}))
+    return app
+"""
+POLICY = {
+    "CORS_ENV": "production",
+    "CORS_ORIGINS": "https://app.example.com",
+    "CORS_ALLOW_CREDENTIALS": "true",
+    "CORS_EXPOSE_HEADERS": "X-Total-Count",
+}
+
+
+@pytest.fixture
+def run_the_test_of_a_policy(tmp_path):
+    def run(**policy):
+        (plugin,) = (block for block in blocks("python") if "pytest_plugins" in block)
+        (test,) = (block for block in blocks("python") if "def test_policy" in block)
+        (tmp_path / "conftest.py").write_text(plugin + SHOP)
+        (tmp_path / "test_policy.py").write_text(test)
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+        env = {"PYTHONPATH": os.pathsep.join(sys.path), "PATH": "", **POLICY, **policy}
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_the_test_of_a_policy_passes(run_the_test_of_a_policy):
+    assert run_the_test_of_a_policy(CORS_ALLOW_HEADERS="X-Api-Key").returncode == 0
+
+
+def test_the_shown_story_is_what_the_test_of_a_policy_tells(run_the_test_of_a_policy):
+    (story,) = (block for block in blocks("text") if " can send " in block)
+    done = run_the_test_of_a_policy()
+    assert done.returncode == 1
+    assert f" CORS -------------------------------------\n{story}" in done.stdout
