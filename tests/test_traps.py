@@ -210,7 +210,7 @@ REFUSED = {
     ),
     "T74 a compiled path": (
         {"resources": {re.compile(r"/.*"): {"origins": [APP, EVIL]}, "/api/admin/*": {"origins": APP}}},
-        [("path-is-regex", None)],
+        [("path-is-regex", "Write: /*")],
     ),
 }
 

@@ -29,7 +29,7 @@ CODES: dict[str, str] = {
     "list-without-values": "Separators and no values; `none` is how to mean nothing.",
     "method-forbidden": "A method that no page can use.",
     "method-not-token": "A method has a character that none may have.",
-    "no-path": "A resource whose list of paths is empty.",
+    "no-path": "Resources, or a resource's paths, that are empty: nothing governed is not everything.",
     "none-among-values": "`none` stands among values; it means no value at all, and stands alone.",
     "not-a-boolean": "Neither true nor false, 1 nor 0, yes nor no, on nor off.",
     "not-a-duration": "No number of seconds, and no `10m` or `2h`.",

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from flask_cors_env.config import values
 from flask_cors_env.config.errors import NAME_LIMIT, Fault, FaultyValueError, Problem, as_text, shown
+from flask_cors_env.config.rules import RULE
 from flask_cors_env.config.settings import FOREIGN, OPTIONS, VARIABLES, Setting
 
 PREFIX = "CORS_"
@@ -117,7 +118,7 @@ class Layer:
         """Note the leaf of *setting* below *at*, and that *name* is another name of it."""
         path = (*at, setting.name)
         pattern = values.pattern_in(value) if self.kind is Kind.CONFIG else None
-        if pattern is not None:
+        if pattern is not None and setting.name in RULE["regex"].broken_by:
             remedy = f"Write it as an argument: {setting.key}=re.compile(...)"
             fault = Fault("pattern-not-here", "is a compiled pattern in app.config.", pattern.pattern, remedy)
             self.blame(variable, fault, path=path)
@@ -221,13 +222,14 @@ def _read_resources(layer: Layer, label: str, rest: Sequence[str], value: Any) -
     elif values.is_blank(value):
         layer.add(path, label, value)
     else:
-        read_resources(layer, label, value)
+        is_path = layer.kind is Kind.CONFIG and isinstance(value, str) and value.startswith(("/", "*"))
+        read_resources(layer, label, [value] if is_path else value)
 
 
-def _decoded(layer: Layer, label: str, path: Path, value: Any) -> Mapping[Any, Any]:
-    """*value*, from JSON if it is a string; empty after noting what is wrong with it, and for None."""
+def _decoded(layer: Layer, label: str, path: Path, value: Any) -> Mapping[Any, Any] | None:
+    """*value*, from JSON if it is a string; None after noting what is wrong with it, and for None."""
     if value is None or isinstance(value, Mapping):
-        return value or {}
+        return value
     fault = Fault("wrong-type", "is no table of settings.", as_text(value))
     if isinstance(value, str):
         fault = Fault("not-json", "is no JSON object.", value, _OBJECT_RULE)
@@ -241,7 +243,7 @@ def _decoded(layer: Layer, label: str, path: Path, value: Any) -> Mapping[Any, A
             if isinstance(decoded, Mapping):
                 return decoded
     layer.blame(label, fault, path=path)
-    return {}
+    return None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -255,21 +257,35 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_resources(layer: Layer, label: str, tree: Any) -> None:
-    """Resources keyed by name or, as in flask-cors, by path: a mapping, or JSON in a string."""
-    for key, fields in _decoded(layer, label, (RESOURCES,), tree).items():
-        where = f'{label}["{shown(getattr(key, "pattern", key))}"]'
-        if isinstance(key, str) and _NAME.fullmatch(key):
-            _read_table(layer, where, key.lower(), fields)
-        elif isinstance(key, re.Pattern) or "/" in str(key) or "*" in str(key):
-            _read_by_path(layer, where, key, fields)
-        else:
-            fault = Fault("resource-bad-name", "is neither a path nor a name.", key, _NAME_RULE)
-            layer.blame(where, fault, path=(RESOURCES, "<NAME>"))
+    """
+    Resources keyed by name or, as in flask-cors, by path: a mapping, or JSON in a string.
+
+    Paths alone have the settings of the app. Neither may be empty: nothing governed is not everything.
+    """
+    is_list = isinstance(tree, list | tuple | set | frozenset)
+    found = tree if is_list else _decoded(layer, label, (RESOURCES,), tree)
+    if found is not None and not found:
+        layer.blame(label, Fault("no-path", "names no path.", as_text(tree), "Remove it, or write: /*"))
+    for path in tree if is_list else ():
+        _read_by_path(layer, label, path, None)
+    for key, fields in () if is_list or not found else found.items():
+        _read_resource(layer, label, key, fields)
+
+
+def _read_resource(layer: Layer, label: str, key: Any, fields: Any) -> None:
+    where = f'{label}["{shown(getattr(key, "pattern", key))}"]'
+    if isinstance(key, str) and _NAME.fullmatch(key):
+        _read_table(layer, where, key.lower(), fields)
+    elif isinstance(key, re.Pattern) or (isinstance(key, str) and ("/" in key or "*" in key)):
+        _read_by_path(layer, where, key, fields)
+    else:
+        fault = Fault("resource-bad-name", "is neither a path nor a name.", key, _NAME_RULE)
+        layer.blame(where, fault, path=(RESOURCES, "<NAME>"))
 
 
 def _read_by_path(layer: Layer, where: str, key: Any, fields: Any) -> None:
     try:
-        pattern = values.path(key if isinstance(key, re.Pattern) else str(key))
+        pattern = values.path(key)
     except FaultyValueError as error:
         for fault in error.faults:
             layer.blame(where, fault, path=(RESOURCES, "<NAME>", "PATH"))
@@ -284,7 +300,7 @@ def _read_table(layer: Layer, where: str, resource: str, fields: Any) -> None:
     if values.is_blank(fields) and layer.kind is not Kind.ARGUMENTS:
         layer.add(path, where, fields)
         return
-    for key, value in _decoded(layer, where, path, fields).items():
+    for key, value in (_decoded(layer, where, path, fields) or {}).items():
         _read_field(layer, f"{where}.{shown(key)}", (*path, str(key).upper()), value)
 
 
@@ -340,16 +356,7 @@ def _as_option(name: str) -> str:
 
 def _read_resources_argument(layer: Layer, value: Any) -> None:
     """A mapping, or paths alone: those have the options of the app."""
-    if isinstance(value, str | re.Pattern):
-        value = [value]
-    if value is None or isinstance(value, Mapping):
-        read_resources(layer, "resources", value or {})
-    elif isinstance(value, list | tuple | set | frozenset):
-        for key in value:
-            _read_by_path(layer, "resources", key, None)
-    else:
-        fault = Fault("wrong-type", "is no mapping from paths to settings.", value)
-        layer.blame("resources", fault)
+    read_resources(layer, "resources", [value] if isinstance(value, str | re.Pattern) else value)
 
 
 def attributed(layer: Layer, lines: Mapping[str, tuple[str, str]]) -> Layer:

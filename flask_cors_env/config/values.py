@@ -206,13 +206,23 @@ def paths(value: Any) -> tuple[PathPattern, ...]:
     return made
 
 
-def path(member: Element) -> PathPattern:
+def path(member: Any) -> PathPattern:
     """One path pattern, as a key of ``resources`` is: taken whole."""
     if isinstance(member, re.Pattern):
-        fault = Fault("path-is-regex", "is a compiled pattern; a path is a glob.", member.pattern)
-        raise FaultyValueError(fault)
+        message = "is a compiled pattern; a path is a glob."
+        raise FaultyValueError(Fault("path-is-regex", message, member.pattern, _glob_remedy(member)))
+    if not isinstance(member, str):
+        raise FaultyValueError(_not_a(member, "path"))
     pattern: PathPattern = _grammar(parse_path, member)
     return pattern
+
+
+def _glob_remedy(compiled: re.Pattern[Any]) -> str | None:
+    """What to write for a compiled path, where it is a glob in disguise."""
+    try:
+        return f"Write: {path(compiled.pattern).text}"
+    except FaultyValueError as error:
+        return error.faults[0].remedy
 
 
 def methods(value: Any) -> frozenset[str]:

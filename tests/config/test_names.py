@@ -374,12 +374,26 @@ def test_a_path_is_taken_whole_where_it_is_a_key():
         (5, ("wrong-type", "resources", "5")),
         ({"/a": 5}, ("wrong-type", 'resources["/a"]', "5")),
         ({5: {}}, ("resource-bad-name", 'resources["5"]', "5")),
-        ([5], ("path-not-absolute", "resources", "5")),
+        ([5], ("wrong-type", "resources", "5")),
+        ([["/a"]], ("wrong-type", "resources", "['/a']")),
+        ({}, ("no-path", "resources", "{}")),
+        ([], ("no-path", "resources", "[]")),
         ("", ("path-not-absolute", "resources", "")),
     ],
 )
 def test_resources_of_another_shape_are_an_error(value, found):
     assert problems(options={"resources": value}) == [found]
+
+
+@pytest.mark.parametrize("written", ["/api/*", ["/api/*"], ("/api/*",), {"/api/*"}])
+def test_the_apps_config_takes_paths_alone(written):
+    found = canonical(config={"CORS_RESOURCES": written, "CORS_ORIGINS": APP})
+    assert (found["name"], found["paths"], found["origins"]) == ("api", ["/api/*"], [APP])
+
+
+@pytest.mark.parametrize("written", [{}, [], "{}"])
+def test_resources_that_name_no_path_do_not_open_every_path(written):
+    assert problems(config={"CORS_RESOURCES": written}) == [("no-path", "CORS_RESOURCES", str(written))]
 
 
 def test_a_compiled_pattern_is_no_path():
