@@ -222,8 +222,13 @@ def _read_resources(layer: Layer, label: str, rest: Sequence[str], value: Any) -
     elif values.is_blank(value):
         layer.add(path, label, value)
     else:
-        is_path = layer.kind is Kind.CONFIG and isinstance(value, str) and value.startswith(("/", "*"))
-        read_resources(layer, label, [value] if is_path else value)
+        read_resources(layer, label, [value] if layer.kind is Kind.CONFIG and _is_path(value) else value)
+
+
+def _is_path(value: Any) -> bool:
+    """Whether *value* can only be meant as a path: a string that is no JSON object, or a compiled pattern."""
+    is_json = isinstance(value, str) and values.unquote(value).startswith("{")
+    return isinstance(value, str | re.Pattern) and not is_json
 
 
 def _decoded(layer: Layer, label: str, path: Path, value: Any) -> Mapping[Any, Any] | None:
