@@ -172,3 +172,76 @@ def test_a_log_that_is_not_there_is_a_mistake_of_the_command(tmp_path):
     status, out, err = flask("cors", "verify", "gone.jsonl", folder=tmp_path)
     assert (status, out) == (2, "")
     assert err.endswith("Error: gone.jsonl is no file, and no pattern that names one\n")
+
+
+PEER = """
+from flask import Flask
+from flask_cors import CORS, cross_origin
+app = Flask("shop")
+CORS(app, resources={"/api/*": {"origins": ["https://app.example.com", r"https://.*\\.example\\.com"]}})
+@app.get("/api/items")
+def items(): return ""
+"""
+
+
+def test_migrate_writes_an_env_file_that_check_takes_and_a_line_for_each_difference(tmp_path):
+    (tmp_path / "app.py").write_text(PEER)
+    status, out, err = flask("cors", "migrate", folder=tmp_path)
+    assert (status, err) == (0, "")
+    settings, _, lines = out.partition("\n\n")
+    assert settings.splitlines() == [
+        "CORS_RESOURCES__API__PATH=/api/*",
+        "CORS_RESOURCES__API__ORIGINS=https://app.example.com,https://*.example.com",
+        "CORS_RESOURCES__API__METHODS=DELETE,GET,HEAD,OPTIONS,PATCH,POST,PUT",
+        "CORS_RESOURCES__API__ALLOW_HEADERS=*,Authorization",
+        "CORS_RESOURCES__API__MAX_AGE=5",
+    ]
+    assert all(line.startswith("# ") for line in lines.splitlines())
+    assert (
+        '# narrower    CORS(app) /api/* origins "https://.*\\.example\\.com": A pattern stands for' in lines
+    )
+    (tmp_path / "cors.env").write_text(out)
+    status, _, err = flask("cors", "check", folder=tmp_path, CORS_ENV_FILE="cors.env", CORS_ENV="development")
+    assert (status, err) == (0, "")
+
+
+def test_migrate_writes_a_policy_file_that_check_takes(tmp_path):
+    (tmp_path / "app.py").write_text(PEER)
+    status, out, _ = flask("cors", "migrate", "--format", "toml", folder=tmp_path)
+    (tmp_path / "cors.toml").write_text(out)
+    assert (status, out.splitlines()[:2]) == (0, ["[resources.api]", 'path = ["/api/*"]'])
+    status, _, err = flask(
+        "cors", "check", folder=tmp_path, CORS_CONFIG_FILE="cors.toml", CORS_ENV="development"
+    )
+    assert (status, err) == (0, "")
+
+
+def test_migrate_exits_1_where_a_hand_is_needed(tmp_path):
+    (tmp_path / "app.py").write_text(PEER.replace("https://.*", "https://app-.*"))
+    status, out, _ = flask("cors", "migrate", "--json", folder=tmp_path)
+    found = json.loads(out)
+    assert (status, found["complete"]) == (1, False)
+    assert found["variables"]["CORS_RESOURCES__API__ORIGINS"] == "https://app.example.com"
+    assert found["file"]["resources"]["api"]["origins"] == ["https://app.example.com"]
+    first = found["differences"][0]
+    assert (first["code"], first["effect"]) == ("origin-by-hand", "by hand")
+    assert (first["place"], first["value"]) == ("CORS(app) /api/* origins", r"https://app-.*\.example\.com")
+
+
+def test_migrate_says_that_flask_cors_is_not_used(tmp_path):
+    status, out, err = flask("--app", "shop", "cors", "migrate")
+    assert (status, out) == (2, "")
+    assert err == "The app does not use flask-cors: it has no CORS(...), and no view with @cross_origin\n"
+    status, out, err = flask("cors", "migrate", folder=tmp_path)
+    assert (status, out, err) == (2, "", "There is no app to read; name it with --app\n")
+
+
+def test_migrate_needs_the_app(tmp_path):
+    (tmp_path / "app.py").write_text("import nowhere")
+    status, out, err = flask("cors", "migrate", folder=tmp_path)
+    assert (status, out) == (2, "")
+    assert "The app cannot be loaded" in err
+    (tmp_path / "app.py").write_text(NOBODY)
+    status, out, err = flask("cors", "migrate", folder=tmp_path, CORS_ORIGINS="https://a.example/")
+    assert (status, out) == (2, "")
+    assert "[origin-has-path]" in err

@@ -128,6 +128,43 @@ def verify(ctx: click.Context, *, logs: tuple[str, ...], as_plain_json: bool) ->
     ctx.exit(0 if found.is_whole else 1)
 
 
+@cors.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["env", "toml"]),
+    default="env",
+    show_default=True,
+    help="Variables, or a policy file.",
+)
+@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def migrate(ctx: click.Context, *, form: str, as_plain_json: bool) -> None:
+    """Write flask-cors's options as settings, and what behaves differently; exit 1 if a hand is needed."""
+    from flask_cors_env.answers.migrate.translate import translate  # noqa: PLC0415 - see above
+    from flask_cors_env.cli import migration  # noqa: PLC0415 - see above
+    from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above
+    from flask_cors_env.web.peer import find  # noqa: PLC0415 - see above
+
+    try:
+        app = _app(ctx)
+    except CORSConfigError as error:
+        click.echo(error, err=True)
+        ctx.exit(2)
+    found = None if app is None else find(app)
+    if not found:
+        click.echo(
+            _NOT_FOUND if found is not None else "There is no app to read; name it with --app", err=True
+        )
+        ctx.exit(2)
+    translation = translate(found)
+    migration.echo(translation, as_toml=form == "toml", as_plain_json=as_plain_json)
+    ctx.exit(0 if translation.is_complete else 1)
+
+
+_NOT_FOUND = "The app does not use flask-cors: it has no CORS(...), and no view with @cross_origin"
+
+
 def _state(ctx: click.Context, as_environment: str | None, *, no_app: bool) -> _State:
     """The policy, or exit 1 with its problems."""
     from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above

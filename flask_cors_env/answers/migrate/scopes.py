@@ -1,0 +1,103 @@
+"""Views and blueprints: the paths that flask-cors governs by way of what is routed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from flask_cors_env.answers.migrate.differences import Difference, Line
+from flask_cors_env.answers.migrate.paths import EVERYTHING
+from flask_cors_env.core.path import PathError, PathPattern, parse_path
+from flask_cors_env.web.peer import Governed, Route
+
+
+@dataclass
+class Scoped:
+    """
+    Paths of ours.
+
+    Attributes:
+        paths: What is governed.
+        closed: What is to be closed, since it cannot be told which part of it is governed.
+        lines: What is different about them.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+
+def of_view(governed: Governed, place: str, routes: Sequence[Route]) -> Scoped:
+    """The rules of a decorated view, where nothing but the view is routed to them."""
+    mine = [route for route in routes if route.endpoint == governed.endpoint]
+    others = [route for route in routes if route.endpoint != governed.endpoint]
+    if all(_is_alone(route, others) for route in mine):
+        return Scoped([route.rule for route in mine])
+    return Scoped(lines=[Line.of(Difference.VIEW_BY_HAND, place)])
+
+
+def _is_alone(route: Route, others: Iterable[Route]) -> bool:
+    """Whether the rule has a form of ours, which covers no path of another rule."""
+    pattern = _pattern(route)
+    return pattern is not None and not any(
+        _meets(pattern, other) for other in others if not pattern.is_literal or other.rule == route.rule
+    )
+
+
+def _pattern(route: Route) -> PathPattern | None:
+    try:
+        return parse_path(route.rule) if route.is_for_every_host else None
+    except PathError:
+        return None
+
+
+def _meets(pattern: PathPattern, route: Route) -> bool:
+    """Whether *pattern* may cover a path of the rule."""
+    try:
+        return pattern.overlaps(parse_path(route.rule))
+    except PathError:
+        return True
+
+
+def of_blueprint(governed: Governed, scoped: Scoped, place: str, routes: Sequence[Route]) -> Scoped:
+    """
+    What is left of the paths *scoped* where they hold for a blueprint's routes only.
+
+    Args:
+        governed: The blueprint's.
+        scoped: Its patterns, as if they were the app's.
+        place: For the lines.
+        routes: The app's.
+    """
+    mine = [route for route in routes if route.endpoint.startswith(f"{governed.blueprint}.")]
+    others = [route for route in routes if route not in mine]
+    made = Scoped([], scoped.closed, list(scoped.lines))
+    for text in scoped.paths:
+        _add(made, parse_path(text), place, mine, others)
+    return made
+
+
+def _add(
+    made: Scoped, pattern: PathPattern, place: str, mine: Sequence[Route], others: Sequence[Route]
+) -> None:
+    covered = [route for route in mine if _meets(pattern, route)]
+    below = _below(covered) if pattern.is_everything else pattern
+    if not covered:
+        made.lines.append(Line.of(Difference.PATH_NEVER, place, pattern.text))
+    elif below is not None and not any(_meets(below, route) for route in others):
+        made.paths.append(below.text)
+        above = below.text.removesuffix(EVERYTHING)
+        made.paths += [above] if pattern.is_everything and any(r.rule == above for r in mine) else []
+        made.lines += [] if below.is_literal else [Line.of(Difference.BLUEPRINT_BELOW, place, below.text)]
+    elif pattern.is_everything and all(_is_alone(route, others) for route in covered):
+        made.paths += [route.rule for route in covered]
+    else:
+        made.lines.append(Line.of(Difference.BLUEPRINT_BY_HAND, place, pattern.text))
+
+
+def _below(routes: Sequence[Route]) -> PathPattern | None:
+    """All that is below the segments in which the rules begin; None where they have none in common."""
+    split = [route.rule.partition("<")[0].split("/")[1:-1] for route in routes]
+    shared = [parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*split, strict=False))]
+    return parse_path(f"/{'/'.join(shared)}/*") if shared else None

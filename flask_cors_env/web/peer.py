@@ -1,0 +1,221 @@
+"""
+flask-cors on an app: what it was told, read where it keeps it, without importing it.
+
+Its options sit in the closure of its ``after_request`` function, one for each `CORS(...)`, and in that of the
+wrapper around a decorated view. What is read are plain values, of flask-cors 4 to 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from flask import Flask
+from werkzeug.routing import Rule
+
+_EXTENSION = "flask_cors.extension"
+_DECORATOR = "flask_cors.decorator"
+_KEYS = (
+    "ORIGINS METHODS ALLOW_HEADERS EXPOSE_HEADERS SUPPORTS_CREDENTIALS MAX_AGE SEND_WILDCARD "
+    "AUTOMATIC_OPTIONS VARY_HEADER RESOURCES INTERCEPT_EXCEPTIONS ALWAYS_SEND ALLOW_PRIVATE_NETWORK"
+).split()
+
+
+@dataclass(frozen=True)
+class Options:
+    """
+    One set of options, as flask-cors has resolved it.
+
+    Attributes:
+        origins: Literals and compiled patterns; strings that it takes for expressions in old versions.
+        any_origin: Whether every origin is let in.
+        methods: Upper case, joined by commas.
+        allow_headers: As the origins.
+        expose_headers: Joined by commas; empty where there are none.
+        credentials: Whether Access-Control-Allow-Credentials is sent.
+        max_age: As given; None where it was not.
+        send_wildcard: Whether ``*`` is sent where everyone is let in.
+        always_send: Whether requests without Origin are answered with fields.
+        vary_header: Whether Vary is sent.
+        automatic_options: Whether it answers OPTIONS for a decorated view.
+        intercept_exceptions: Whether it wraps the app's handling of exceptions.
+        allow_private_network: Whether requests from public pages to a private network are let in.
+    """
+
+    origins: tuple[Any, ...] = ("*",)
+    any_origin: bool = False
+    methods: str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+    allow_headers: tuple[Any, ...] = ("*",)
+    expose_headers: str = ""
+    credentials: bool = False
+    max_age: Any = None
+    send_wildcard: bool = False
+    always_send: bool = True
+    vary_header: bool = True
+    automatic_options: bool = True
+    intercept_exceptions: bool = True
+    allow_private_network: bool = False
+
+    @classmethod
+    def of(cls, resolved: Any) -> Options:
+        """What *resolved*, a mapping or an object of flask-cors, holds."""
+        told: Mapping[str, Any] = resolved if isinstance(resolved, Mapping) else vars(resolved)
+        origins = tuple(told["origins"] or ())
+        switches = ("send_wildcard", "always_send", "vary_header", "automatic_options")
+        others = ("intercept_exceptions", "allow_private_network")
+        return cls(
+            origins=origins,
+            any_origin=bool(told.get("allow_all_origins")) or ".*" in origins,
+            methods=told["methods"] or "",
+            allow_headers=tuple(told["allow_headers"] or ()),
+            expose_headers=told["expose_headers"] or "",
+            credentials=bool(told["supports_credentials"]),
+            max_age=told["max_age"],
+            **{name: bool(told.get(name, getattr(cls, name))) for name in (*switches, *others)},
+        )
+
+
+class Governed(NamedTuple):
+    """
+    Paths that one call of `CORS`, or one decorator, governs.
+
+    Attributes:
+        place: ``CORS(app)``, ``CORS(<blueprint>)`` or ``@cross_origin <endpoint>``.
+        patterns: As `re` matches them, or literals; for a view its rules.
+        options: For these paths.
+        blueprint: The blueprint's name; None for the app and for views.
+        endpoint: The decorated view's; None for the others.
+        call: Which call it was: the same number for what one call has said.
+    """
+
+    place: str
+    patterns: tuple[Any, ...]
+    options: Options
+    blueprint: str | None = None
+    endpoint: str | None = None
+    call: int = 0
+
+
+class Route(NamedTuple):
+    """A rule of the URL map: its text, its endpoint, and whether it stands for every host."""
+
+    rule: str
+    endpoint: str
+    is_for_every_host: bool = True
+
+
+@dataclass(frozen=True)
+class Found:
+    """
+    How an app uses flask-cors.
+
+    Attributes:
+        governed: In the order in which flask-cors asks: views, blueprints, the app; of the app's calls the
+            last one first.
+        routes: The app's rules.
+        hooks: Whether the app has hooks ahead of its views, or views that answer OPTIONS.
+        config: The keys of app.config that flask-cors reads.
+        unread: Decorated views whose options cannot be told, or that have no path of their own.
+    """
+
+    governed: tuple[Governed, ...] = ()
+    routes: tuple[Route, ...] = ()
+    hooks: bool = False
+    config: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.governed or self.unread)
+
+
+def find(app: Flask) -> Found:
+    """What flask-cors was told on *app*; nothing where it is not used."""
+    decorated: list[Governed] = []
+    unread: list[str] = []
+    for endpoint, view in sorted(app.view_functions.items()):
+        _read_view(app, endpoint, view, decorated, unread)
+    routes = tuple(_routes(app.url_map.iter_rules()))
+    return Found(
+        governed=(*decorated, *_hooks(app)),
+        routes=routes,
+        hooks=bool(app.before_request_funcs) or any(_answers_options(app, decorated)),
+        config=tuple(f"CORS_{key}" for key in _KEYS if app.config.get(f"CORS_{key}") is not None),
+        unread=tuple(unread),
+    )
+
+
+def _routes(rules: Iterable[Rule]) -> Iterator[Route]:
+    for rule in rules:
+        yield Route(rule.rule, rule.endpoint, not (rule.subdomain or rule.host))
+
+
+def _answers_options(app: Flask, decorated: Iterable[Governed]) -> Iterator[bool]:
+    """Whether a route's own view answers OPTIONS, for each route of a view that is not decorated."""
+    ours = {governed.endpoint for governed in decorated}
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint not in ours and "OPTIONS" in (rule.methods or ()):
+            yield not getattr(rule, "provide_automatic_options", True)
+
+
+def _hooks(app: Flask) -> Iterator[Governed]:
+    """What each call of `CORS` said; Flask asks blueprints first, and of each the last one first."""
+    call = 0
+    for name, functions in sorted(app.after_request_funcs.items(), key=lambda item: item[0] is None):
+        for function in reversed(functions):
+            call += 1
+            is_peer = getattr(function, "__module__", None) == _EXTENSION
+            resources = _closed_over(function, "resources") if is_peer else None
+            for pattern, resolved in resources or ():
+                place = "CORS(app)" if name is None else f"CORS({name})"
+                yield Governed(place, (pattern,), Options.of(resolved), name, None, call)
+
+
+def _closed_over(function: Any, name: str) -> Any:
+    """The value of *name* that *function* was closed over; None where it has none."""
+    cells = getattr(function, "__closure__", None) or ()
+    names = function.__code__.co_freevars if cells else ()
+    found = [cell for known, cell in zip(names, cells, strict=True) if known == name]
+    return found[0].cell_contents if found else None
+
+
+def _read_view(app: Flask, endpoint: str, view: Any, decorated: list[Governed], unread: list[str]) -> None:
+    handlers = _handlers(view)
+    if any(_wrapper(handler) is not None for handler in handlers):
+        unread.append(endpoint)
+    wrapper = _wrapper(view)
+    if wrapper is None:
+        return
+    options = _told_by(app, wrapper)
+    if options is None:
+        unread.append(endpoint)
+        return
+    rules = tuple(rule.rule for rule in app.url_map.iter_rules(endpoint))
+    decorated.append(Governed(f"@cross_origin {endpoint}", rules, options, endpoint=endpoint))
+
+
+def _handlers(view: Any) -> list[Any]:
+    """The methods of a class-based view."""
+    view_class = getattr(view, "view_class", None)
+    methods = getattr(view_class, "methods", None) or ()
+    return [getattr(view_class, method.lower(), None) for method in methods]
+
+
+def _wrapper(view: Any) -> Callable[..., Any] | None:
+    """The innermost wrapper of flask-cors around *view*, whose answer is the one that stays; or None."""
+    found, seen = None, set[int]()
+    while view is not None and id(view) not in seen:
+        seen.add(id(view))
+        if getattr(view, "__globals__", {}).get("__name__") == _DECORATOR:
+            found = view
+        view = getattr(view, "__wrapped__", None)
+    return found
+
+
+def _told_by(app: Flask, wrapper: Any) -> Options | None:
+    """What a decorated view is governed by, as flask-cors resolves it; None where it raises."""
+    resolve = wrapper.__globals__["get_cors_options"]
+    try:
+        return Options.of(resolve(app, _closed_over(wrapper, "_options")))
+    except (ValueError, TypeError, KeyError):
+        return None
