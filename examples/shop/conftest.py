@@ -8,7 +8,10 @@ import pytest
 from flask import Flask
 from shop import create_app
 
-pytest_plugins = ["flask_cors_env.testing.plugin"]  # the fixture cors_page
+# `pytest_plugins` is for the first conftest.py of a project, which this one is not: it names what it takes.
+from flask_cors_env.testing.plugin import cors_page, pytest_runtest_makereport
+
+__all__ = ["app", "cors_page", "pytest_runtest_makereport"]
 
 
 @pytest.fixture
