@@ -40,12 +40,14 @@ class Judged(NamedTuple):
         outcome: What becomes of it.
         reasons: Codes of reasons and notes; the doubt's where it is undecidable.
         offending: The refused method and request-header names.
+        doubt: Why it is undecidable; None where it is not.
     """
 
     shape: Shape
     outcome: Outcome
     reasons: tuple[str, ...] = ()
     offending: tuple[str, ...] = ()
+    doubt: Doubt | None = None
 
     @property
     def breaks(self) -> bool:
@@ -98,7 +100,7 @@ def _judged(shape: Shape, ground: Ground) -> Judged:
         old, new = ground.resources(shape)
         return _compared(shape, old, new)
     except UndecidableError as error:
-        return Judged(shape, Outcome.UNDECIDABLE, (error.doubt.value,))
+        return Judged(shape, Outcome.UNDECIDABLE, (error.doubt.value,), (), error.doubt)
 
 
 def _compared(shape: Shape, old: Resource | None, new: Resource | None) -> Judged:

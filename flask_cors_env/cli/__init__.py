@@ -7,6 +7,7 @@ when it runs, so that other ``flask`` commands pay for nothing but this module.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +19,26 @@ if TYPE_CHECKING:
     from flask_cors_env.web.extension import _State
 
 
-@click.group()
+#: The commands that stand in modules of their own, as ``command``.
+_MODULES = {"replay": "outcomes"}
+
+
+class _Commands(click.Group):
+    """Commands, of which those with modules of their own are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the alphabet."""
+        return sorted([*super().list_commands(ctx), *_MODULES])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in _MODULES:
+            return super().get_command(ctx, cmd_name)
+        command: click.Command = import_module(f"{__name__}.{_MODULES[cmd_name]}").command
+        return command
+
+
+@click.group(cls=_Commands)
 def cors() -> None:
     """Cross-origin policy: check it before the app starts."""
 

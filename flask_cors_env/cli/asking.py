@@ -1,0 +1,75 @@
+"""What the commands that judge a policy by a log have in common: reading it, and telling of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from flask_cors_env.answers.candidate import environment_of
+from flask_cors_env.answers.engine import answers
+from flask_cors_env.answers.evidence import Evidence, SeveralServicesError, evidence
+from flask_cors_env.answers.files import LogError
+from flask_cors_env.answers.questions import SHAPES
+from flask_cors_env.answers.shapes import Shape
+from flask_cors_env.audit.event import clean
+from flask_cors_env.config.environment import parse_environment
+from flask_cors_env.config.errors import FaultyValueError
+
+LOGS = click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+JSON = click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
+SERVICE = click.option("--service", metavar="NAME", help="Whose policy it is, in a log of several apps.")
+
+
+def environment_named(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """The environment that an option names, by any of its names."""
+    try:
+        return None if value is None else parse_environment(value)
+    except FaultyValueError as error:
+        raise click.BadParameter(str(error.faults[0].remedy)) from None
+
+
+ENVIRONMENT = click.option(
+    "--env", "environment", metavar="ENV", callback=environment_named,
+    help="Whose rules judge the policy; the log's where they are not named.",
+)  # fmt: skip
+
+
+def ask(logs: Sequence[str], service: str | None) -> Evidence:
+    """What *logs* tell of an app; what they lack is said beside the answer."""
+    try:
+        found = answers(logs, [SHAPES])
+        told = evidence(found, service)
+    except LogError as error:
+        raise click.UsageError(str(error)) from None
+    except SeveralServicesError as error:
+        raise click.UsageError(f"{error}; name one with --service") from None
+    if not told.shapes:
+        raise click.UsageError("the log holds no decision, so it proves nothing")
+    lacking = found.verification.missing + found.verification.told
+    if lacking:
+        click.echo(
+            f"{lacking} records are missing or told lost: flask cors verify accounts for them", err=True
+        )
+    return told
+
+
+def environment(told: Evidence, named: str | None) -> str:
+    """The environment that judges: the one named, or that of the log's policies."""
+    found = named or environment_of(told.policies.values())
+    if found is None:
+        raise click.UsageError("the log does not tell of one environment; name it with --env")
+    return found
+
+
+def asked(shape: Shape) -> str:
+    """What a request asks for, in one line that no client can break."""
+    request = shape.request
+    if request.requested_method is None:
+        return request.method
+    return clean(f"preflight {request.requested_method} {request.requested_headers or ''}".strip())
+
+
+def when(timestamp: str | None) -> str:
+    """A timestamp to the second."""
+    return clean((timestamp or "-")[:19])
