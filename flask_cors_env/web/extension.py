@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from flask import Blueprint, Flask, current_app
+from werkzeug.local import LocalProxy
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder
@@ -133,6 +134,8 @@ class CORS:
             ),
             audit_processors=(*self._audit_processors, *audit_processors),
         )
+        if isinstance(app, LocalProxy):  # current_app: the app itself is what has to be kept
+            app = app._get_current_object()  # noqa: SLF001 - werkzeug's documented way
         if isinstance(app, Blueprint):
             _govern_blueprint(app, terms, self._apps)
         else:

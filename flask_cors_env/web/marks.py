@@ -66,7 +66,7 @@ def of_view(app: Flask, view: Any, method: str) -> Mark | None:
     """
     The mark that holds in *app* for *method* of *view*.
 
-    It is its handler's, else the function's, else the class's.
+    It is its handler's, else that of ``dispatch_request``, else the function's, else the class's.
     """
     view_class = getattr(view, "view_class", None)
     found: Mark | None = None
@@ -75,6 +75,7 @@ def of_view(app: Flask, view: Any, method: str) -> Mark | None:
         if handler is None and method == "HEAD":
             handler = getattr(view_class, "get", None)
         found = None if handler is None else _of_function(app, handler)
+        found = found or _of_function(app, view_class.dispatch_request)
     found = found or _of_function(app, view)
     if found is None and view_class is not None:
         found = _of_bearer(app, view_class)

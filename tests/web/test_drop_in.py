@@ -15,7 +15,7 @@ import flask_cors
 import pytest
 from apps import APP, EVIL
 from flask import Blueprint, Flask
-from flask.views import MethodView
+from flask.views import MethodView, View
 
 import flask_cors_env
 from flask_cors_env import CORSConfigError
@@ -456,6 +456,15 @@ def a_decorator_on_a_method(package, app):
     app.add_url_rule("/api/items", view_func=Items.as_view("items"))
 
 
+def a_decorator_on_the_one_method_of_a_view(package, app):
+    class Items(View):
+        @package.cross_origin(origins=APP)
+        def dispatch_request(self):
+            return "", OWN
+
+    app.add_url_rule("/api/items", view_func=Items.as_view("items"))
+
+
 def a_decorator_of_a_class(package, app):
     class Items(MethodView):
         decorators = (package.cross_origin(origins=APP),)
@@ -496,6 +505,7 @@ PLACED = (
     a_decorator_with_parentheses,
     a_decorator_in_a_blueprint,
     a_decorator_on_a_method,
+    a_decorator_on_the_one_method_of_a_view,
     a_decorator_of_a_class,
     a_decorator_and_the_apps_policy,
     a_decorator_over_a_resource,

@@ -2,7 +2,7 @@
 
 import pytest
 from apps import APP, EVIL, events, make, preflight, protocol_fields
-from flask import Flask
+from flask import Flask, current_app
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
@@ -33,6 +33,13 @@ def test_the_constructor_keeps_its_arguments_and_init_app_is_stronger():
     response = preflight(app.test_client())
     assert protocol_fields(response)["Access-Control-Allow-Origin"] == APP
     assert response.headers["Access-Control-Max-Age"] == "5"
+
+
+def test_the_current_app_is_governed_as_the_app_itself_is():
+    app = Flask("shop")
+    with app.app_context():
+        CORS(current_app, environ=PRODUCTION, origins=APP)
+    assert protocol_fields(preflight(app.test_client()))["Access-Control-Allow-Origin"] == APP
 
 
 def test_a_second_policy_for_one_app_is_refused():

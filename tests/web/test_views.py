@@ -5,7 +5,7 @@ import functools
 import pytest
 from apps import APP, EVIL, events, preflight, protocol_fields
 from flask import Blueprint, Flask, abort
-from flask.views import MethodView
+from flask.views import MethodView, View
 from werkzeug.routing import BaseConverter
 from werkzeug.test import Client
 
@@ -190,6 +190,20 @@ def test_a_method_views_decorators_work_too():
     app, _ = governed()
     app.add_url_rule("/items", view_func=Items.as_view("items"))
     assert (acao(app, "/items"), acao(app, "/items", method="HEAD")) == (BI, BI)
+
+
+def test_the_one_method_of_a_view_class_may_be_decorated(caplog):
+    class Report(View):
+        methods = ("GET", "PUT")
+
+        @cross_origin(origins=BI)
+        def dispatch_request(self):
+            return ""
+
+    app, _ = governed()
+    app.add_url_rule("/report", view_func=Report.as_view("report"))
+    assert (acao(app), acao(app, origin=APP), allows(app)) == (BI, None, True)
+    assert caplog.text == ""
 
 
 def test_two_views_of_one_url_keep_their_own_policies():
