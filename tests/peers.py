@@ -6,6 +6,7 @@ import flask_cors
 from flask import Flask
 
 from flask_cors_env import CORS
+from flask_cors_env.answers.migrate import paths
 from flask_cors_env.answers.migrate.translate import translate
 from flask_cors_env.core.path import parse_path
 from flask_cors_env.testing.browser import Browser, PageRequest, needs_preflight
@@ -124,11 +125,44 @@ def _header(line, request, *, is_wider):
     return len(matching) < len(names) if is_wider else bool(matching)
 
 
-def _covered(line, request, **_):
+def _covers(line, request):
+    """Whether each of the two patterns that a line is about covers the path."""
     path = request.url.removeprefix(HOST)
-    return parse_path(line.value).covers(path) and parse_path(line.advice.removeprefix("Beside: ")).covers(
-        path
-    )
+    return [parse_path(text).covers(path) for text in (line.value, line.advice.removeprefix("Beside: "))]
+
+
+def _covered(line, request, **_):
+    return all(_covers(line, request))
+
+
+def _both_closed(line, request, *, is_wider):
+    return not is_wider and any(_covers(line, request))
+
+
+def _below(line, request, *, is_wider):
+    return is_wider and parse_path(line.value).covers(request.url.removeprefix(HOST))
+
+
+def _is_error(_line, request, **_):
+    """The view's own, and a value that its rule does not take."""
+    return request.url.endswith(("/fails", "/report/nowhere"))
+
+
+def _is_unrouted(_line, request, *, is_wider):
+    return is_wider and request.url.endswith("/nowhere")
+
+
+def _elsewhere(line, request, **_):
+    """The expression and the globs that stand for it do not agree on the path."""
+    regex = re.compile(line.value, re.IGNORECASE if line.difference.code == "path-case" else 0)
+    path = request.url.removeprefix(HOST)
+    globs = paths.translate([regex], "").texts
+    return bool(regex.match(path)) != any(parse_path(glob).covers(path) for glob in globs)
+
+
+def _closed(line, request, *, is_wider):
+    (glob,) = paths.translate([re.compile(line.value)], "").closed
+    return not is_wider and parse_path(glob).covers(request.url.removeprefix(HOST))
 
 
 def _unlisted(line, request, *, is_wider):
@@ -159,5 +193,11 @@ EXPLAINED = {
     "method-unlisted": _unlisted,
     "method-malformed": _preflighted,
     **dict.fromkeys(["header-prefix", "header-wider", "header-by-hand"], _header),
-    **dict.fromkeys(["path-order", "policy-union", "path-overlap"], _covered),
+    **dict.fromkeys("path-prefix path-depth path-dot path-case path-wider path-glob".split(), _elsewhere),
+    "path-by-hand": _closed,
+    **dict.fromkeys(["path-order", "policy-union"], _covered),
+    "path-overlap": _both_closed,
+    "blueprint-below": _below,
+    "view-errors": _is_error,
+    "preflight-unrouted": _is_unrouted,
 }

@@ -279,19 +279,19 @@ class Difference(Enum):
     BLUEPRINT_BY_HAND = (
         "blueprint-by-hand",
         Effect.BY_HAND,
-        "It is left out: give the blueprint its policy with cors.init_app(blueprint, ...).",
-        "its paths cannot be told from the rest of the app",
+        "Its paths are closed: give the blueprint its policy with cors.init_app(blueprint, ...).",
+        "no pattern tells its paths from the rest of the app",
     )
     VIEW_ERRORS = (
         "view-errors",
         Effect.DIFFERS,
-        "The view's policy holds for its errors too.",
+        "The view's policy holds for its errors too, and for values that its rule does not take.",
         "flask-cors gives them the app's fields, or none",
     )
     VIEW_BY_HAND = (
         "view-by-hand",
         Effect.BY_HAND,
-        "Its decorator has no setting: keep it, from flask_cors_env import cross_origin.",
+        "Keep its decorator, from flask_cors_env import cross_origin; without that its paths are closed.",
         "a setting is for a path, whatever the method",
     )
     PREFLIGHT_FIRST = (

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from flask_cors_env.answers.migrate.differences import Difference, Line
 from flask_cors_env.answers.migrate.paths import EVERYTHING
 from flask_cors_env.core.path import PathError, PathPattern, parse_path
-from flask_cors_env.web.peer import Governed, Route
+from flask_cors_env.web.peer import Found, Governed, Route
 
 
 @dataclass
@@ -28,13 +28,26 @@ class Scoped:
     lines: list[Line] = field(default_factory=list)
 
 
-def of_view(governed: Governed, place: str, routes: Sequence[Route]) -> Scoped:
+def of_view(endpoint: str, place: str, found: Found) -> Scoped:
     """The rules of a decorated view, where nothing but the view is routed to them."""
-    mine = [route for route in routes if route.endpoint == governed.endpoint]
-    others = [route for route in routes if route.endpoint != governed.endpoint]
-    if all(_is_alone(route, others) for route in mine):
+    mine = [route for route in found.routes if route.endpoint == endpoint]
+    decorated = {governed.endpoint for governed in found.governed}
+    others = [r for r in found.routes if r.endpoint != endpoint and not _is_settled(r, mine, decorated)]
+    if endpoint not in found.unread and all(_is_alone(route, others) for route in mine):
         return Scoped([route.rule for route in mine])
-    return Scoped(lines=[Line.of(Difference.VIEW_BY_HAND, place)])
+    return Scoped(closed=_closed(mine), lines=[Line.of(Difference.VIEW_BY_HAND, place)])
+
+
+def _is_settled(route: Route, mine: Iterable[Route], decorated: Collection[str | None]) -> bool:
+    """Whether the path of *route* will be a resource of its own, more specific than any rule of *mine*."""
+    pattern = _pattern(route)
+    shared = any(route.rule == other.rule for other in mine)
+    return pattern is not None and pattern.is_literal and route.endpoint in decorated and not shared
+
+
+def _closed(routes: Iterable[Route]) -> list[str]:
+    """Those rules of *routes* that have a form of ours."""
+    return [route.rule for route in routes if _pattern(route) is not None]
 
 
 def _is_alone(route: Route, others: Iterable[Route]) -> bool:
@@ -93,6 +106,7 @@ def _add(
     elif pattern.is_everything and all(_is_alone(route, others) for route in covered):
         made.paths += [route.rule for route in covered]
     else:
+        made.closed += _closed(covered)
         made.lines.append(Line.of(Difference.BLUEPRINT_BY_HAND, place, pattern.text))
 
 

@@ -19,7 +19,7 @@ from flask_cors_env.config.build import Inputs, build
 from flask_cors_env.config.environment import DEVELOPMENT, PRODUCTION
 from flask_cors_env.config.errors import CORSConfigError
 from flask_cors_env.core.path import PathPattern, parse_path
-from flask_cors_env.web.peer import Found, Governed
+from flask_cors_env.web.peer import Found, Governed, Options
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,9 @@ class _Drafted:
 def translate(found: Found) -> Translation:
     """The settings that mean what *found* does, and every difference, each once."""
     draft = _Drafted()
-    for governed in found.governed:
+    unread = [Governed(f"@cross_origin {name}", (), Options(origins=()), None, name) for name in found.unread]
+    for governed in (*unread, *found.governed):
         _draft(draft, governed, found)
-    for endpoint in found.unread:
-        draft.lines.append(Line.of(Difference.VIEW_BY_HAND, f"@cross_origin {endpoint}"))
     units = _settled(draft)
     resources = written.named(_grouped(units))
     draft.lines += _of_app(found, units)
@@ -97,7 +96,7 @@ def _draft(draft: _Drafted, governed: Governed, found: Found) -> None:
     if not (scoped.paths or scoped.closed):
         return
     made = options.translate(governed.options, place)
-    draft.lines += made.lines
+    draft.lines += made.lines if scoped.paths or governed.endpoint is None else []
     closed = _closed(made.settings)
     for texts, settings in ((scoped.closed, closed), (scoped.paths, made.settings)):
         draft.units += [
@@ -115,7 +114,7 @@ def _place(governed: Governed) -> str:
 
 def _scoped(governed: Governed, place: str, found: Found) -> Scoped:
     if governed.endpoint is not None:
-        return of_view(governed, place, found.routes)
+        return of_view(governed.endpoint, place, found)
     made = paths.translate(governed.patterns, place, {route.rule for route in found.routes})
     scoped = Scoped(made.texts, made.closed, made.lines)
     return scoped if governed.blueprint is None else of_blueprint(governed, scoped, place, found.routes)
@@ -134,7 +133,14 @@ def _settled(draft: _Drafted) -> list[_Unit]:
         stays = [_settle(draft, other, unit) for other in rivals]
         if all(stays):
             kept.append(unit)
-    return kept
+    return [unit for unit in kept if not _is_idle(unit, kept)]
+
+
+def _is_idle(unit: _Unit, units: Iterable[_Unit]) -> bool:
+    """Whether *unit* closes a view's path that nothing else opens."""
+    others = (other for other in units if other.settings != unit.settings)
+    closed = unit.is_view and unit.settings.get("ORIGINS") == []
+    return closed and not any(other.path.overlaps(unit.path) for other in others)
 
 
 def _settle(draft: _Drafted, first: _Unit, later: _Unit) -> bool:

@@ -55,3 +55,49 @@ def test_browsers_see_the_same_or_a_line_says_so(options):
     requests = [page(o, m, "/items", h) for o, m, h in product(ORIGINS[:2], METHODS, HEADERS)]
     requests += [page(o, m, "/items", (), c) for o, m, c in product(ORIGINS, ["GET", "PUT"], SORTS)]
     assert unexplained(theirs, ours, translation, requests) == []
+
+
+OTHER = "https://b.example.com"
+MINE, ITS = {"origins": APP}, {"origins": [APP, OTHER], "max_age": 60}
+RESOURCES = {
+    "all": {"/*": MINE},
+    "star": {"*": MINE},
+    "glob": {"/api/*": MINE},
+    "regex": {r"/api/.*": MINE, r"^/public/": ITS},
+    "list": [r"/api/.*", r"/v[12]/.*", "/", "/users/7"],
+    "open end": {r"^/api": MINE},
+    "closed end": {r"/api$": MINE, "^/users/[^/]+$": ITS},
+    "classes": {r"/v\d+/.*": MINE, r"/users/\d+": ITS},
+    "depth": {r"/static/.*\.js(on)?$": MINE, r"/api/.*/items$": ITS},
+    "dot": {"/static/app.js$": MINE},
+    "prefix of a segment": {r"/api/admin.*": MINE},
+    "optional rest": {r"/api(/.*)?$": MINE},
+    "specific after loose": {r"/.*": ITS, r"/api/admin/.*": MINE},
+    "specific inside": {r"/api/.*": ITS, "/api/admin": MINE, "/": {"origins": OTHER}},
+    "loose and longer": {r"/(pub|api|docs|other)/.*": ITS, r"/api/admin/.*": MINE},
+    "compiled first": {re.compile(r"/.*"): ITS, r"/api/.*": MINE},
+    "compiled without case": {re.compile(r"/api/.*", re.IGNORECASE): MINE},
+    "by hand": {r"/(?!api).*": MINE},
+    "by hand beside a looser one": {r"/api/(?!admin).*": MINE, r"/.*": ITS},
+    "same paths twice": {"/api/*": MINE, "/api/.*": ITS},
+    "as specific": {r"/api/[^/]+/x$": MINE, r"/[^/]+/api/x$": ITS},
+    "never": {"api/*": MINE, "/users/<int:id>": ITS, "/a%20b": MINE},
+    "all by hand": {re.compile(r"/x\b"): MINE},
+    "public beside": {"/public/*": {"methods": ["GET", "HEAD"]}, "/api/*": ITS},
+}
+PATHS = (
+    "/ /api /api/ /api/items /apifoo /api/admin /api/admin/x /api/adminfoo /v1/x /v9/x /vx/x /users/7 "
+    "/users/7/x /users/me /static/app.js /static/appxjs /static/a/b.json /public/x /API/x /api/a/items "
+    "/api/a/b/items /x/api/x /api/api/x /api/q/x /other/x /x /x-y"
+).split()
+
+
+@pytest.mark.parametrize("resources", RESOURCES.values(), ids=RESOURCES)
+def test_paths_are_governed_as_before_or_a_line_says_so(resources):
+    theirs = with_flask_cors(resources=resources)
+    translation = translated(theirs)
+    requests = [
+        page(origin, method, path, ())
+        for origin, method, path in product([APP, OTHER, "https://evil.net"], ["GET", "PUT"], PATHS)
+    ]
+    assert unexplained(theirs, with_ours(translation), translation, requests) == []
