@@ -132,7 +132,7 @@ def _globs(sequence: Sequence, found: set[Difference]) -> Iterator[str]:
     if any(_is_wider(token, whole=_is_whole(tokens, at)) for at, token in enumerate(tokens)):
         found.add(Difference.PATH_WIDER)
     is_exact = drawn.endswith(_DEEP) or body.endswith(("/", _STAR))
-    if open_end and not is_exact:
+    if (open_end and not is_exact) or any(map(_is_optional_slash, tokens)):
         found.add(Difference.PATH_PREFIX)
     yield from _written(body, open_end=open_end, is_prefix=drawn.endswith(_DEEP))
 
@@ -147,6 +147,10 @@ def _drawn(token: Token) -> str:
     if isinstance(token, Run) and token.characters == {"/"}:
         return "/"
     return _DEEP if isinstance(token, Run) and "/" in token.characters else _STAR
+
+
+def _is_optional_slash(token: Token) -> bool:
+    return isinstance(token, Run) and token.characters == {"/"} and token.least == 0
 
 
 def _is_whole(tokens: Sequence, at: int) -> bool:

@@ -1,0 +1,99 @@
+"""Every path made of usual parts is translated, or told; and what is written covers what it says."""
+
+import re
+from itertools import product
+
+import pytest
+
+from flask_cors_env.answers.migrate.paths import translate
+from flask_cors_env.core.path import parse_path
+
+STARTS = ["/", "^/", "/api/", "/v[12]/", r"/v\d+/", "/(a|b)/", "/[^/]+/", "/.*/", "/a.b/"]
+MIDDLES = [
+    "",
+    "items",
+    "items.*",
+    r"[a-z]+",
+    "*",
+    ".*",
+    r"(x|y)?",
+    r"items(/.*)?",
+    r"\d+/",
+    "[^/]*/",
+    r"(?!x)",
+]
+ENDS = ["", "$", "/*", "/.*", "/", "/$", r"\.json$", r"\Z", ".*$", "/+"]
+FIRST = ["api", "v1", "v9", "vx", "a", "a.b", "axb", "q"]
+PATHS = [f"/{first}/{second}" for first, second in product(FIRST, ["", "items", "itemsfoo", "7", "x.json"])]
+PATHS += "/ /api /v1 /a/items/7 /api/x/items /q/items/items.json /v1/7/ /apifoo /a/b/c/d".split()
+
+
+def covered(texts, path):
+    return any(parse_path(text).covers(path) for text in texts)
+
+
+def unexplained(text):
+    """The paths that the expression and what is written for it judge differently, without a line."""
+    made = translate([re.compile(text)], "")
+    effects = {line.difference.effect for line in made.lines}
+    for path in PATHS:
+        before, after = re.match(text, path) is not None, covered(made.texts, path)
+        needed = {"wider", "differs"} if after else {"differs", "by hand"}
+        if before != after and not effects & needed:
+            yield text, path, before, made.texts
+        if before and "by hand" in effects and not covered([*made.texts, *made.closed], path):
+            yield text, path, "neither governed nor closed", made.texts
+
+
+def is_expression(text):
+    try:
+        return bool(re.compile(text))
+    except re.error:
+        return False
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_expressions_of_usual_parts_cover_the_same_or_a_line_says_so(start):
+    texts = filter(is_expression, (start + "".join(parts) for parts in product(MIDDLES, ENDS)))
+    assert [found for text in texts for found in unexplained(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "texts", "codes"),
+    [
+        ("/*", ["/*"], []),
+        ("*", ["/*"], []),
+        (re.compile(".*"), ["/*"], []),
+        ("/api", ["/api"], []),
+        ("/api/*", ["/api/*"], ["path-prefix"]),
+        (r"/api/.*", ["/api/*"], []),
+        ("^/api/", ["/api/*"], []),
+        ("^/api", ["/api", "/api/*"], ["path-prefix"]),
+        (r"/api.*", ["/api*", "/api*/*"], []),
+        (r"/api(/.*)?$", ["/api", "/api/*"], []),
+        (r"/v[12]/.*", ["/v1/*", "/v2/*"], []),
+        (r"/v\d+/.*", ["/v*/*"], ["path-wider"]),
+        ("/users/[^/]+$", ["/users/<segment>"], []),
+        (r"/users/\d+$", ["/users/<segment>"], ["path-wider"]),
+        (r"/static/.*\.js$", ["/static/*.js"], ["path-depth"]),
+        ("/static/app.js$", ["/static/app.js"], ["path-dot"]),
+        (re.compile("/API/.*", re.IGNORECASE), ["/api/*"], ["path-case"]),
+        ("/api/*/items", ["/api/*/items"], ["path-glob"]),
+        ("/(?!admin).*", [], ["path-by-hand"]),
+        ("api/*", [], ["path-never"]),
+        ("/users/<int:id>", [], ["path-never"]),
+        (7, [], ["path-never"]),
+    ],
+)
+def test_an_expression_becomes_the_globs_that_mean_it(pattern, texts, codes):
+    made = translate([pattern], "")
+    assert (made.texts, [line.difference.code for line in made.lines]) == (texts, codes)
+
+
+def test_the_path_above_a_glob_is_named_where_it_is_routed():
+    assert translate(["/api/*"], "", {"/api", "/other"}).texts == ["/api", "/api/*"]
+
+
+def test_what_an_expression_of_unknown_reach_may_govern_is_closed():
+    assert translate([r"/api/v\d+/(?!admin)x"], "").closed == ["/api/*"]
+    assert translate([r"(?=/x)/y"], "").closed == ["/*"]
