@@ -1,9 +1,9 @@
 """
 pytest's side: the fixture `cors_page`, and the whole story of every verdict that a test fails by.
 
-Opt-in, by ``pytest_plugins = ["flask_cors_env.testing.plugin"]`` in the project's first conftest.py. It is no
-entry point: pytest would load that in every project that has this package, before a coverage measurement
-begins, and rewrite the assertions of all of its modules.
+For pytest 8 and later. Opt-in, by ``pytest_plugins = ["flask_cors_env.testing.plugin"]`` in the project's
+first conftest.py. It is no entry point: pytest would load that in every project that has this package, before
+a coverage measurement begins, and rewrite the assertions of all of its modules.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from flask_cors_env.core.decision import Decision
 from flask_cors_env.testing.browser.causes import Cause
 from flask_cors_env.testing.browser.checks import FORBIDDEN_RESPONSE_HEADERS
 from flask_cors_env.testing.browser.fetching import Browser, Outcome, Stage
-from flask_cors_env.testing.browser.headers import get_header, unsafe_request_header_names
+from flask_cors_env.testing.browser.headers import get_header
 from flask_cors_env.testing.browser.requests import PageRequest, Response, needs_preflight
 from flask_cors_env.testing.verdict import Exchange, Finding
 from flask_cors_env.web.extension import CORS, KEY
@@ -87,9 +87,8 @@ class Visit:
         if KEY not in self._app.extensions or not self._request.crosses_origins:
             return None
         path = unquote(urlsplit(self._request.url.removeprefix(self._base_url)).path)
-        names = unsafe_request_header_names(self._request.header_list)
         origin, method = self._request.origin, self._request.method
-        return CORS().decide(origin=origin, method=method, path=path, headers=names, app=self._app)
+        return CORS().decide(origin=origin, method=method, path=path, app=self._app)
 
     def _read(self, outcome: Outcome) -> Finding:
         if outcome.cause is None:

@@ -6,6 +6,7 @@ from apps import APP, EVIL, make
 from flask import Flask, request
 
 from flask_cors_env.core.reason import Reason
+from flask_cors_env.core.request import Kind
 from flask_cors_env.testing import Page
 from flask_cors_env.testing.browser import Cause
 
@@ -111,6 +112,21 @@ def test_a_cookie_goes_with_credentials_only():
     assert [each.headers.get("Cookie") for each in app.got] == ["session=1", None]
 
 
+def test_the_apps_own_page_has_its_cookie_without_asking():
+    app = plain()
+    assert Page(app, "http://localhost", cookie="session=1").can_read("/")
+    assert [each.headers.get("Cookie") for each in app.got] == ["session=1"]
+
+
+def test_headers_have_the_values_they_are_given_or_usual_ones():
+    app = plain()
+    one = Page(app, "http://localhost")
+    assert one.can_read("/", method="PUT", headers=["content-type", "X-A"])
+    assert one.can_read("/", method="PUT", headers={"Content-Type": "text/csv", "X-A": "a"})
+    got = [(each.content_type, each.headers["X-A"]) for each in app.got]
+    assert got == [("application/json", "1"), ("text/csv", "a")]
+
+
 URLS = {
     "https://api.example.com": "https://api.example.com/?q=1",
     "https://api.example.com/shop/": "https://api.example.com/shop/?q=1",
@@ -147,14 +163,15 @@ def test_redirects_within_the_app_are_followed():
     assert [exchange.response.status for exchange in verdict.exchanges] == [302, 200]
 
 
-def test_a_redirect_to_another_server_is_told_and_not_followed():
+@pytest.mark.parametrize(
+    "elsewhere", ["https://login.test/", "http://localhost.test/", "http://localhost:81/"]
+)
+def test_a_redirect_to_another_server_is_told_and_not_followed(elsewhere):
     app = plain()
-    away = {"Location": "https://login.test/", "Access-Control-Allow-Origin": "*"}
+    away = {"Location": elsewhere, "Access-Control-Allow-Origin": "*"}
     app.add_url_rule("/old", view_func=lambda: ("", 302, away))
     verdict = Page(app, APP).can_read("/old")
-    assert (
-        verdict.finding.because == "It is redirected to https://login.test/, whose answer is not the app's."
-    )
+    assert verdict.finding.because == f"It is redirected to {elsewhere}, whose answer is not the app's."
     assert "    < nothing: this URL is not the app's" in str(verdict).splitlines()
     assert verdict.exchanges[1].response is None
 
@@ -268,6 +285,7 @@ REMEDIES = {
     "origin_not_listed. The view runs all the same, unless CORS_ENFORCE is on.": lambda: page(EVIL).can_send(
         "POST", "/items"
     ),
+    "no_resource.": lambda: page(**API).can_send("POST", "/other"),
     "disabled. Set CORS_ENABLED=true.": lambda: page(ENABLED="false").can_read("/items"),
 }
 
@@ -277,6 +295,37 @@ def test_the_gist_ends_with_what_would_change_the_answer(remedy):
     told = repr(REMEDIES[remedy]())
     assert told.endswith(f" {remedy}>")
     assert len(told) < 240  # pytest cuts what is longer
+
+
+def test_the_decision_is_the_last_one():
+    one = page()
+    assert one.can_send("PUT", "/items").decision.kind is Kind.PREFLIGHT
+    assert one.can_read("/items", method="PUT").decision.kind is Kind.ACTUAL
+
+
+def test_what_was_not_asked_is_decided_all_the_same():
+    app, _ = make(
+        **API, RESOURCES__API__METHODS="PUT", RESOURCES__OFF__PATH="/off", RESOURCES__OFF__ENABLED="no"
+    )
+    one = Page(app, EVIL, base_url="https://api.test/shop")
+    assert one.can_send("POST", "/i%74ems?q=1").decision.reasons == (Reason.ORIGIN_NOT_LISTED,)
+    assert one.can_send("PUT", "/off", headers=["X-A"]).decision.reasons == (Reason.DISABLED,)
+
+
+def test_an_exemption_of_one_method_is_told():
+    app, cors = make(ORIGINS=APP)
+    app.add_url_rule("/one", "get", lambda: "")
+    app.add_url_rule("/one", "put", cors.exempt(lambda: ""), methods=["PUT"])
+    assert Page(app, APP).can_read("/one")
+    verdict = Page(app, APP).can_send("PUT", "/one")
+    assert not verdict
+    assert verdict.decision.reason is Reason.ROUTE_EXEMPT
+
+
+def test_of_the_apps_own_page_nothing_is_decided():
+    verdict = page("http://localhost").can_send("PUT", "/items")
+    assert repr(verdict) == "<yes: The page is of the app's own origin.>"
+    assert (verdict.decision, verdict.exchanges) == (None, ())
 
 
 def test_an_argument_is_named_where_no_variable_is_stronger():

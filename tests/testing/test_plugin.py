@@ -40,6 +40,10 @@ def test_openness(app):
 
 def test_no_verdict(cors_page):
     assert cors_page is None
+
+def test_no_assertion(cors_page):
+    verdict = cors_page("https://app.example.com").can_read("/items")
+    raise ValueError(verdict)
 """
 
 
@@ -62,7 +66,7 @@ def failures(tmp_path_factory):
     done = run(tmp_path_factory.mktemp("failing"), conftest=CONFTEST, test_policy=FAILING)
     assert (done.returncode, done.stderr) == (1, "")
     _, *stories = done.stdout.split("\n____")
-    return dict(zip(("policy", "openness", "no_verdict"), stories, strict=True))
+    return dict(zip(("policy", "openness", "no_verdict", "no_assertion"), stories, strict=True))
 
 
 def test_a_failed_assertion_shows_the_gist(failures):
@@ -98,8 +102,9 @@ def test_a_yes_that_should_be_a_no_is_told_once(failures):
     )
 
 
-def test_a_failure_of_another_kind_has_no_story(failures):
-    assert " CORS ---" not in failures["no_verdict"]
+@pytest.mark.parametrize("name", ["no_verdict", "no_assertion"])
+def test_a_failure_of_another_kind_has_no_story(name, failures):
+    assert " CORS ---" not in failures[name]
 
 
 def test_without_the_plugin_pytest_is_not_imported():
