@@ -7,12 +7,14 @@ Writes what is made from the catalogues: the README's tables and `.env.example`.
 import re
 from pathlib import Path
 
+from flask_cors_env.answers.migrate.differences import Difference
 from flask_cors_env.audit.event import fields_table, mapping_table
 from flask_cors_env.config import reference
 from flask_cors_env.config.codes import CODES
 from flask_cors_env.config.rules import RULES
-from flask_cors_env.config.settings import ENVIRONMENTS
+from flask_cors_env.config.settings import ENVIRONMENTS, FOREIGN, VARIABLES
 from flask_cors_env.core.reason import Note, Reason
+from flask_cors_env.web import peer
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,7 +56,37 @@ def _rule_row(rule):
     return f"| `{rule.id}` | " + " | ".join(cells) + " |"
 
 
+def names_table():
+    head = "| flask-cors | its default | here | variable | default in production |"
+    return "\n".join([head, "|---|---|---|---|---|", *map(_name_row, peer.OPTIONS)]) + "\n"
+
+
+def _name_row(name):
+    default = f"`{peer.OPTIONS[name]}`" if peer.OPTIONS[name] else ""
+    here = _there(name) if name in VARIABLES else _nowhere(name)
+    return f"| `{name.lower()}` | {default} | {here} |"
+
+
+def _there(name):
+    setting = VARIABLES[name]
+    default = setting.defaults["production"]
+    return f"`{setting.key}` | `CORS_{setting.name}` | `{default}`"
+
+
+def _nowhere(name):
+    if name == "RESOURCES":
+        return "`resources` | `CORS_RESOURCES__<NAME>__PATH` |"
+    return f"{FOREIGN[name](peer.OPTIONS[name]).message} | |"
+
+
+def differences_table():
+    rows = [f"| `{d.code}` | {d.effect} | {d.what} | {d.why} |" for d in Difference]
+    return "\n".join(["| code | effect | here | because |", "|---|---|---|---|", *rows]) + "\n"
+
+
 TABLES = {
+    "names": names_table,
+    "differences": differences_table,
     "codes": codes_table,
     "rules": rules_table,
     "settings": reference.settings_table,

@@ -103,6 +103,22 @@ def test_the_shown_error_is_what_one_sees():
     assert done.stderr.rstrip("\n").endswith(blocks("text")[0].rstrip("\n"))
 
 
+def test_the_shown_migration_is_what_one_sees(tmp_path):
+    (source,) = [block for block in blocks("python") if "from flask_cors import" in block]
+    (shown,) = [block for block in blocks("console") if "cors migrate" in block]
+    command, _, output = shown.partition("\n")
+    (tmp_path / "old.py").write_text(source)
+    done = subprocess.run(
+        [sys.executable, "-m", *shlex.split(command)[1:]],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", output)
+
+
 def test_the_example_of_views_and_blueprints_runs():
     scope = {"__name__": __name__}
     exec(blocks("python")[1], scope)

@@ -167,7 +167,7 @@ def migrate(ctx: click.Context, *, form: str, as_plain_json: bool) -> None:
     from flask_cors_env.web.peer import find  # noqa: PLC0415 - see above
 
     try:
-        app = _app(ctx)
+        app = _app(ctx, without=None)
     except CORSConfigError as error:
         click.echo(error, err=True)
         ctx.exit(2)
@@ -203,8 +203,17 @@ def _judged(ctx: click.Context, as_environment: str | None, *, no_app: bool) -> 
     return state_for_command(None if no_app else _app(ctx), as_environment)
 
 
-def _app(ctx: click.Context) -> Flask | None:
-    """The app, or None where there is none; exit 2 if its factory fails for a reason of its own."""
+_WITHOUT_APP = "Not read: its config, arguments, decorators and blueprints. Without it: --no-app"
+
+
+def _app(ctx: click.Context, *, without: str | None = _WITHOUT_APP) -> Flask | None:
+    """
+    The app, or None where there is none; exit 2 if its factory fails for a reason of its own.
+
+    Args:
+        ctx: Of the command.
+        without: What to say of doing without it; None where that cannot be.
+    """
     from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above
 
     try:
@@ -218,5 +227,6 @@ def _app(ctx: click.Context) -> Flask | None:
     except Exception as error:  # noqa: BLE001 - the app's own, whatever it is
         failure = error
     click.echo(f"The app cannot be loaded: {type(failure).__name__}: {failure}", err=True)
-    click.echo("Not read: its config, arguments, decorators and blueprints. Without it: --no-app", err=True)
+    if without is not None:
+        click.echo(without, err=True)
     raise click.exceptions.Exit(2)

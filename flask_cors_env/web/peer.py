@@ -16,10 +16,23 @@ from werkzeug.routing import Rule
 
 _EXTENSION = "flask_cors.extension"
 _DECORATOR = "flask_cors.decorator"
-_KEYS = (
-    "ORIGINS METHODS ALLOW_HEADERS EXPOSE_HEADERS SUPPORTS_CREDENTIALS MAX_AGE SEND_WILDCARD "
-    "AUTOMATIC_OPTIONS VARY_HEADER RESOURCES INTERCEPT_EXCEPTIONS ALWAYS_SEND ALLOW_PRIVATE_NETWORK"
-).split()
+
+#: Its options, upper case, with their defaults as one would write them; empty where there is none.
+OPTIONS = {
+    "ORIGINS": "*",
+    "METHODS": "GET HEAD POST OPTIONS PUT PATCH DELETE",
+    "ALLOW_HEADERS": "*",
+    "EXPOSE_HEADERS": "none",
+    "SUPPORTS_CREDENTIALS": "false",
+    "MAX_AGE": "",
+    "RESOURCES": "/*",
+    "SEND_WILDCARD": "false",
+    "ALWAYS_SEND": "true",
+    "AUTOMATIC_OPTIONS": "true",
+    "INTERCEPT_EXCEPTIONS": "true",
+    "VARY_HEADER": "true",
+    "ALLOW_PRIVATE_NETWORK": "false",
+}
 
 
 @dataclass(frozen=True)
@@ -140,7 +153,7 @@ def find(app: Flask) -> Found:
         governed=(*decorated, *_hooks(app)),
         routes=routes,
         hooks=bool(app.before_request_funcs) or any(_answers_options(app, decorated)),
-        config=tuple(f"CORS_{key}" for key in _KEYS if app.config.get(f"CORS_{key}") is not None),
+        config=tuple(f"CORS_{key}" for key in OPTIONS if app.config.get(f"CORS_{key}") is not None),
         unread=tuple(unread),
     )
 

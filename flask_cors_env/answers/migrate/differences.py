@@ -310,13 +310,13 @@ class Difference(Enum):
         "preflight-unrouted",
         Effect.WIDER,
         "Preflights of governed paths without a route are answered as the others.",
-        "else the page cannot read the 404 of its request",
+        "the page could not read the 404 of its request otherwise",
     )
     VARY = (
         "vary",
         Effect.DIFFERS,
         "Vary: Origin is on every response of a governed path, refused or without an origin too.",
-        "else a cache hands one page's answer to another",
+        "a cache would hand one page's answer to another",
     )
     AUTOMATIC_OPTIONS = (
         "automatic-options",
