@@ -7,13 +7,17 @@ order; what is said of them is made here, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 from flask_cors_env.answers import plain
-from flask_cors_env.answers.files import expanded, lines
-from flask_cors_env.answers.lines import Record, Torn, records
-from flask_cors_env.answers.questions import WHOLE, Question, Row, Window
+from flask_cors_env.answers.columns import Findings
+from flask_cors_env.answers.files import LogError, expanded, lines
+from flask_cors_env.answers.lines import parse_uid, records
+from flask_cors_env.answers.questions import WHOLE, Question, Row, Where, Window
+from flask_cors_env.answers.store import opened
 from flask_cors_env.answers.timeline import PolicyRecord, timeline
 from flask_cors_env.answers.verify import Verification
 from flask_cors_env.audit.fields import GAP
@@ -39,11 +43,13 @@ class Answers:
     verification: Verification
 
 
-def answers(
+def answers(  # noqa: PLR0913 - what is asked, and how
     logs: Sequence[str],
     questions: Sequence[Question],
     *,
     window: Window = WHOLE,
+    engine: str | None = None,
+    cache: Path | None = None,
     told: Told = int,
 ) -> Answers:
     """
@@ -53,23 +59,53 @@ def answers(
         logs: Files in any order: rotated, packed, of several writers; globs; ``-`` for standard input.
         questions: Under different names.
         window: The part of the log that they are asked about.
+        engine: A key of `ENGINES`; None for the first that is installed.
+        cache: The folder where DuckDB keeps what it read of a file; None where it is to keep nothing.
         told: Is called with the number of bytes that were read, as they are.
 
     Raises:
-        LogError: A log cannot be read at all.
+        LogError: A log cannot be read at all, or not by this engine.
     """
-    files = (_records(name, told) for name in expanded(logs))
-    found = plain.find(files, questions, window.where)
-    return Answers(
-        {name: tuple(sorted(rows, key=_order)) for name, rows in found.rows.items()},
-        timeline(found.others),
-        tuple(sorted((o for o in found.others if o["event"] == GAP), key=_time)),
-        found.account.judged(),
-    )
+    find = ENGINES[engine or _installed()]
+    found = find(expanded(logs), questions, window.where, cache, told)
+    gaps = sorted((columns for columns in found.others if columns["event"] == GAP), key=_time)
+    for gap in gaps:
+        found.account.note_gap(parse_uid(gap.get("log_record_uid", "")), gap.get("cors_audit_lost"))
+    rows = {name: tuple(sorted(rows, key=_order)) for name, rows in found.rows.items()}
+    return Answers(rows, timeline(found.others), tuple(gaps), found.account.judged())
 
 
-def _records(name: str, told: Told) -> Iterator[Record | Torn | None]:
-    return records(lines(name, told))
+def _plain(
+    names: Sequence[str],
+    questions: Sequence[Question],
+    where: Sequence[Where],
+    _cache: Path | None,
+    told: Told,
+) -> Findings:
+    return plain.find((records(lines(name, told)) for name in names), questions, where)
+
+
+def _duckdb(
+    names: Sequence[str],
+    questions: Sequence[Question],
+    where: Sequence[Where],
+    cache: Path | None,
+    told: Told,
+) -> Findings:
+    try:
+        from flask_cors_env.answers import duck  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise LogError("DuckDB takes pip install 'flask-cors-env[report]'") from None
+    with opened(cache) as store:
+        return duck.find(names, questions, where, store, told)
+
+
+#: By the words of ``--engine``, the preferred one first.
+ENGINES: dict[str, Callable[..., Findings]] = {"duckdb": _duckdb, "plain": _plain}
+
+
+def _installed() -> str:
+    return "duckdb" if find_spec("duckdb") else "plain"
 
 
 def _order(row: Row) -> tuple[int, tuple[tuple[bool, str], ...]]:

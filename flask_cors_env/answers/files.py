@@ -49,6 +49,14 @@ def _expanded(name: str) -> list[str]:
     return found
 
 
+def is_packed(name: str) -> bool:
+    """Whether the file is packed, or none that can be read twice."""
+    if not Path(name).is_file():
+        return True
+    with Path(name).open("rb") as file:
+        return file.read(len(_ZSTD)).startswith((_GZIP, _ZSTD))
+
+
 def lines(name: str, told: Callable[[int], object] = int) -> Iterator[bytes]:
     """
     The lines of a file, without their ends.

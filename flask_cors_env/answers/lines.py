@@ -28,10 +28,11 @@ _DOCKER = '{"log":"'
 _ESCAPED_START = re.compile(r'\{\\+"cors\.schema\\+"')
 #: Time, stream, tags:
 #: https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md.
-_CRI = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,20}(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?::\S+)? ")
+_CRI = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,20}(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?::\S+)?(?: |$)")
 _UID = re.compile(r'"log\.record\.uid":\s*"([0-9a-f]{12})-([0-9]{1,18})"')
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_DIGITS = 18
 _DECODER = json.JSONDecoder()
 #: The most that is kept of a line that a runtime cut into pieces, in characters.
 _PIECES = 1 << 20
@@ -58,20 +59,29 @@ def records(lines: Iterable[str | bytes]) -> Iterator[Record | Torn | None]:
     Returns:
         Records, whole or torn; None for a line that holds none; nothing for one that is blank or all NULs.
     """
-    pieces: dict[str, str] = {}
-    for line in lines:
+    for line in unwrapped(lines):
         whole = _ours(line)
         if whole is None:
-            yield from _others(line, pieces)
+            yield from _told(line)
         else:
             yield whole
-    for piece in pieces.values():
-        yield from _told(piece)
+
+
+def unwrapped(lines: Iterable[str | bytes]) -> Iterator[str | bytes]:
+    """The lines as they were written, without what a container's runtime put around and between them."""
+    pieces: dict[str, str] = {}
+    for line in lines:
+        if isinstance(line, bytes) and line.startswith(START):
+            yield line
+        else:
+            text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
+            yield from _rejoined(text.replace("\0", "").strip(), pieces)
+    yield from pieces.values()
 
 
 def _ours(line: str | bytes) -> Record | None:
     """The record that is all of *line*, as we write it; None for any other line."""
-    if isinstance(line, bytes) and line.startswith(START):
+    if line.startswith(_START) if isinstance(line, str) else line.startswith(START):
         try:
             found: Record = _loads(line)
         except (ValueError, RecursionError):
@@ -80,16 +90,11 @@ def _ours(line: str | bytes) -> Record | None:
     return None
 
 
-def _others(line: str | bytes, pieces: dict[str, str]) -> Iterator[Record | Torn | None]:
+def _told(line: str | bytes) -> Iterator[Record | Torn | None]:
     text = line.decode("utf-8", "replace") if isinstance(line, bytes) else line
-    for whole in _rejoined(text.replace("\0", "").strip(), pieces):
-        yield from _told(whole)
-
-
-def _told(text: str) -> Iterator[Record | Torn | None]:
     found = list(read(text))
     yield from found
-    if not found and text.strip():
+    if not found and text.replace("\0", "").strip():
         yield None
 
 
@@ -196,5 +201,11 @@ def _torn(piece: str) -> Torn:
 
 def uid_of(record: Mapping[str, Any]) -> tuple[str, int] | None:
     """The writer and the number of a whole record; None where it has none."""
-    writer, _, number = str(record.get("log.record.uid", "")).partition("-")
-    return (writer, int(number)) if writer and number.isascii() and number.isdigit() else None
+    return parse_uid(str(record.get("log.record.uid", "")))
+
+
+def parse_uid(uid: str) -> tuple[str, int] | None:
+    """The writer and the number in a ``log.record.uid``; None where it is none."""
+    writer, _, number = uid.partition("-")
+    is_number = number.isascii() and number.isdigit() and len(number) <= _DIGITS
+    return (writer, int(number)) if writer and is_number else None

@@ -8,34 +8,17 @@ takes is bounded; that of an answer is in the measure of its own lines.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from flask_cors_env.answers.columns import Columns, Findings, columns_of, event_of, text_of, timestamp_of
 from flask_cors_env.answers.lines import Record, Torn
 from flask_cors_env.answers.questions import COLUMNS, HOUR, HOUR_LENGTH, Question, Row, Value, Where
 from flask_cors_env.answers.verify import Account
-from flask_cors_env.audit.fields import DECISION, FIELDS
+from flask_cors_env.audit.fields import DECISION
 
 #: How many different combinations are counted before the questions are asked of them.
 _ALIKE = 65_536
-#: Where an app's pipeline may have put the event's name.
-_EVENT_KEYS = ("event", "msg", "message")
-
-
-class Findings(NamedTuple):
-    """
-    What an engine finds in a log.
-
-    Attributes:
-        rows: The answers by the names of their questions, in any order.
-        others: The records that are no decisions, as columns.
-        account: What became of every record.
-    """
-
-    rows: Mapping[str, Sequence[Row]]
-    others: Sequence[Mapping[str, str]]
-    account: Account
 
 
 def find(
@@ -49,7 +32,8 @@ def find(
         questions: Under different names.
         where: What must hold of a decision for any question.
     """
-    counted, account, others = _Counted(questions, where), Account(), []
+    counted, account = _Counted(questions, where), Account()
+    others: list[Columns] = []
     for records in files:
         for record in records:
             if not account.note(record):
@@ -60,35 +44,6 @@ def find(
             elif event is not None:
                 others.append(columns_of(record))
     return Findings(counted.answers(), others, account)
-
-
-def event_of(record: Record) -> str | None:
-    """What the record is; None where it is none of the catalogue's events."""
-    named = (record.get(key) for key in _EVENT_KEYS)
-    return next((event for event in named if isinstance(event, str) and event in FIELDS), None)
-
-
-def timestamp_of(record: Record) -> str:
-    """The time of the record; "" where it has none."""
-    timestamp = record.get("timestamp")
-    if timestamp.__class__ is str and timestamp.isascii():
-        return timestamp
-    return text_of(timestamp) or ""
-
-
-def text_of(value: Any) -> Value:
-    """A value as a column has it: text that any engine can hold; None where it is absent."""
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-def columns_of(record: Record) -> dict[str, str]:
-    """The columns that *record* has."""
-    found = {column: text_of(record.get(name)) for column, name in COLUMNS.items()}
-    found["event"] = event_of(record)
-    return {column: text for column, text in found.items() if text is not None}
 
 
 class _Tally:
@@ -142,7 +97,7 @@ class _Counted:
 
     def note(self, record: Record) -> None:
         timestamp = timestamp_of(record)
-        if self._times and not _all_hold(self._times, {"timestamp": timestamp}):
+        if self._times and not _all_hold(self._times, {"timestamp": timestamp or None}):
             return
         hour = timestamp[:HOUR_LENGTH] if self._with_hour else None
         key = (hour, *map(record.get, self._names))

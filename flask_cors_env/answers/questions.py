@@ -21,6 +21,9 @@ _UNASKED = frozenset(
     {
         "cors.schema",
         "level",
+        "deployment.environment.name",
+        "cors.remedy.hint",
+        "http.response.status_code",
         "service.version",
         "trace_id",
         "span_id",

@@ -9,13 +9,16 @@ Not seen: what a writer lost after its last record.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, TypeGuard
 
 from flask_cors_env.answers.lines import Torn, records, uid_of
 from flask_cors_env.audit.fields import GAP
+
+_WORD = 64
+_FULL = (1 << _WORD) - 1
 
 Span = tuple[int, int]
 
@@ -104,7 +107,8 @@ def verify(files: Iterable[Iterable[str | bytes]]) -> Verification:
     account = Account()
     for lines in files:
         for record in records(lines):
-            account.note(record)
+            if account.note(record) and record.get("event") == GAP:
+                account.note_gap(uid_of(record), record.get("cors.audit.lost"))
     return account.judged()
 
 
@@ -114,7 +118,7 @@ class Account:
     def __init__(self) -> None:
         self.torn = 0
         self.foreign = 0
-        self._traces: dict[str, _Trace] = {}
+        self._traces: dict[str, Trace] = {}
 
     def note(self, record: dict[str, Any] | Torn | None) -> TypeGuard[dict[str, Any]]:
         """Take *record* into account, None for a line without one; whether it is whole, and new."""
@@ -127,14 +131,40 @@ class Account:
                 self.trace(record.uid[0]).fragments.add(record.uid[1])
             return False
         uid = uid_of(record)
-        return uid is None or self.trace(uid[0]).note(uid[1], record)
+        return uid is None or self.trace(uid[0]).note(uid[1])
 
-    def trace(self, name: str) -> _Trace:
+    def note_gap(self, uid: tuple[str, int] | None, lost: object) -> None:
+        """Take into account that the record *uid* tells of *lost* others."""
+        if uid is not None:
+            self.trace(uid[0]).gaps[uid[1]] = int(str(lost)) if str(lost).isdecimal() else 0
+
+    def take(self, other: Account) -> None:
+        """Take over what is torn and what is foreign in *other*."""
+        self.torn += other.torn
+        self.foreign += other.foreign
+        for name, trace in other._traces.items():
+            self.trace(name).fragments |= trace.fragments
+
+    def trace(self, name: str) -> Trace:
         """That of the writer of this name."""
         trace = self._traces.get(name)
         if trace is None:
-            trace = self._traces[name] = _Trace(name)
+            trace = self._traces[name] = Trace(name)
         return trace
+
+    def value(self) -> dict[str, Any]:
+        """What is torn and what is foreign, as plain values."""
+        fragments = {name: sorted(trace.fragments) for name, trace in self._traces.items()}
+        return {"torn": self.torn, "foreign": self.foreign, "fragments": fragments}
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Account:
+        """The account whose `value` this is."""
+        account = cls()
+        account.torn, account.foreign = value["torn"], value["foreign"]
+        for name, fragments in value["fragments"].items():
+            account.trace(name).fragments.update(fragments)
+        return account
 
     def judged(self) -> Verification:
         """What the account comes to."""
@@ -143,7 +173,7 @@ class Account:
 
 
 @dataclass
-class _Trace:
+class Trace:
     """The numbers of one writer, gathered."""
 
     name: str
@@ -152,15 +182,29 @@ class _Trace:
     fragments: set[int] = field(default_factory=set)
     duplicates: int = 0
 
-    def note(self, number: int, record: dict[str, Any]) -> bool:
+    def note(self, number: int) -> bool:
         """Add the record of this number; False where it is there already."""
-        if not self._add(number):
-            self.duplicates += 1
-            return False
-        if record.get("event") == GAP:
-            lost = record.get("cors.audit.lost")
-            self.gaps[number] = lost if isinstance(lost, int) and lost > 0 else 0
-        return True
+        is_new = self._add(number)
+        self.duplicates += not is_new
+        return is_new
+
+    def add_word(self, start: int, bits: int, count: int) -> None:
+        """Add *count* records with numbers from *start* on, those whose bits are set; words come in order."""
+        self.duplicates += count - bits.bit_count()
+        if bits == _FULL:
+            self._add_span(start, start + _WORD - 1)
+            return
+        while bits:
+            first = (bits & -bits).bit_length() - 1
+            length = (~(bits >> first) & -(~(bits >> first))).bit_length() - 1
+            self._add_span(start + first, start + first + length - 1)
+            bits &= ~(((1 << length) - 1) << first)
+
+    def _add_span(self, start: int, end: int) -> None:
+        """Add a span that lies after all others."""
+        if self.spans and self.spans[-1][1] == start - 1:
+            start = self.spans.pop()[0]
+        self.spans.append((start, end))
 
     def _add(self, number: int) -> bool:
         spans = self.spans

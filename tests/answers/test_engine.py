@@ -1,17 +1,24 @@
 """The same questions to the same log have the same answers, whoever counts."""
 
 import json
+from functools import partial
 
 import pytest
 from apps import APP, EVIL, make, preflight
 
-from flask_cors_env.answers.engine import answers
+from flask_cors_env.answers.engine import ENGINES
+from flask_cors_env.answers.engine import answers as answers_of
 from flask_cors_env.answers.files import LogError
 from flask_cors_env.answers.questions import SHAPES, Check, Question, Row, Where, Window
 
 REFUSED = Question(
     "refused", ("cors_origin",), (Where("cors_decision", Check.IS, "deny"),), ("cors_reasons",)
 )
+
+
+@pytest.fixture(params=ENGINES)
+def answers(request):
+    return partial(answers_of, engine=request.param)
 
 
 @pytest.fixture
@@ -32,13 +39,13 @@ def stamps(log):
     return [json.loads(line)["timestamp"] for line in log.read_text().splitlines()]
 
 
-def test_a_question_counts_by_its_keys_and_tells_when_and_how_many_different(log):
+def test_a_question_counts_by_its_keys_and_tells_when_and_how_many_different(answers, log):
     _, *times = stamps(log)
     found = answers([str(log)], [REFUSED])
     assert found.rows == {"refused": (Row((EVIL,), 3, times[3], times[5], (2,)),)}
 
 
-def test_rows_stand_by_count_and_then_by_keys(log):
+def test_rows_stand_by_count_and_then_by_keys(answers, log):
     shapes = answers([str(log)], [SHAPES]).rows["shapes"]
     named = [row.named(SHAPES) for row in shapes]
     assert [
@@ -62,24 +69,24 @@ def test_rows_stand_by_count_and_then_by_keys(log):
         ({"reason": "method"}, 0),
     ],
 )
-def test_a_window_narrows_what_is_counted(log, window, count):
+def test_a_window_narrows_what_is_counted(answers, log, window, count):
     rows = answers([str(log)], [REFUSED], window=Window(**window)).rows["refused"]
     assert sum(row.count for row in rows) == count
 
 
-def test_a_window_of_time_has_its_beginning_and_not_its_end(log):
+def test_a_window_of_time_has_its_beginning_and_not_its_end(answers, log):
     times = stamps(log)
     rows = answers([str(log)], [REFUSED], window=Window(since=times[4], until=times[6])).rows["refused"]
     assert [row.count for row in rows] == [2]
 
 
-def test_the_log_alone_tells_the_policy(log):
+def test_the_log_alone_tells_the_policy(answers, log):
     (policy,) = answers([str(log)], []).policies
     assert (policy.event, policy.service, policy.timestamp) == ("cors.policy.loaded", "shop", stamps(log)[0])
     assert json.loads(policy.document)["resources"][0]["origins"] == ["https://*.partners.example.org", APP]
 
 
-def test_a_policy_that_is_told_in_parts_is_joined(tmp_path):
+def test_a_policy_that_is_told_in_parts_is_joined(answers, tmp_path):
     path = tmp_path / "audit.jsonl"
     origins = [f"https://shop-{n}.example.com" for n in range(200)]
     make(ORIGINS=" ".join(origins), AUDIT_SINK=f"file:{path}")[0].test_client().get("/")
@@ -92,6 +99,6 @@ def test_a_policy_that_is_told_in_parts_is_joined(tmp_path):
     assert policy.document is None
 
 
-def test_a_name_that_stands_for_nothing_is_said(tmp_path):
+def test_a_name_that_stands_for_nothing_is_said(answers, tmp_path):
     with pytest.raises(LogError, match="is no file, and no pattern that names one"):
         answers([str(tmp_path / "*.jsonl")], [])

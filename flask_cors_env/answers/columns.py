@@ -1,0 +1,65 @@
+"""
+Columns: a record as every engine sees it, in text alone.
+
+A string is itself, anything else what JSON writes for it, so that no engine's idea of types can make a
+difference.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from flask_cors_env.answers.questions import COLUMNS, Row, Value
+from flask_cors_env.answers.verify import Account
+from flask_cors_env.audit.fields import FIELDS
+
+#: Where an app's pipeline may have put the event's name.
+EVENT_KEYS = ("event", "msg", "message")
+
+Columns = Mapping[str, str]
+
+
+class Findings(NamedTuple):
+    """
+    What an engine finds in a log.
+
+    Attributes:
+        rows: The answers by the names of their questions, in any order.
+        others: The records that are no decisions.
+        account: What became of every record, before its gaps are told.
+    """
+
+    rows: Mapping[str, Sequence[Row]]
+    others: Sequence[Columns]
+    account: Account
+
+
+def event_of(record: Mapping[str, Any]) -> str | None:
+    """What the record is; None where it is none of the catalogue's events."""
+    named = (record.get(key) for key in EVENT_KEYS)
+    return next((event for event in named if isinstance(event, str) and event in FIELDS), None)
+
+
+def timestamp_of(record: Mapping[str, Any]) -> str:
+    """The time of the record; "" where it has none."""
+    timestamp = record.get("timestamp")
+    if timestamp.__class__ is str and timestamp.isascii():
+        return timestamp
+    return text_of(timestamp) or ""
+
+
+def text_of(value: Any) -> Value:
+    """A value as a column has it: text that any engine can hold; None where it is absent."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def columns_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """The columns that *record* has."""
+    found = {column: text_of(record.get(name)) for column, name in COLUMNS.items()}
+    found["event"] = event_of(record)
+    return {column: text for column, text in found.items() if text is not None}

@@ -1,0 +1,247 @@
+"""
+DuckDB: the engine for long logs (extra ``report``).
+
+Each file is read once, into Parquet files that a later question finds again; what is asked is asked of those,
+and nothing need fit into memory. DuckDB reads a file itself as long as every line of it is a record: it is
+told to refuse anything else, and what it refuses is read by our own reader, line by line, and handed to it
+again. All SQL there is stands in this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import duckdb
+
+from flask_cors_env.answers.columns import EVENT_KEYS, Columns, Findings, columns_of
+from flask_cors_env.answers.files import is_packed, lines
+from flask_cors_env.answers.lines import START, Record, Torn, records, unwrapped
+from flask_cors_env.answers.questions import COLUMNS, HOUR, HOUR_LENGTH, Check, Question, Row, Where
+from flask_cors_env.answers.store import Store
+from flask_cors_env.answers.verify import Account
+from flask_cors_env.audit.fields import DECISION, FIELDS
+
+#: Bytes of lines that are handed over at once.
+_SEGMENT = 1 << 27
+#: The longest line, in bytes, that is handed over without a look.
+_LONGEST = 1 << 16
+_CONFIG: dict[str, Any] = {
+    "memory_limit": "512MB",
+    "autoinstall_known_extensions": "false",
+    "preserve_insertion_order": "false",
+}
+_WORD = 64
+
+Told = Callable[[int], object]
+
+
+def find(
+    names: Sequence[str], questions: Sequence[Question], where: Sequence[Where], store: Store, told: Told
+) -> Findings:
+    """
+    Ask *questions* of the decisions that meet the conditions *where*.
+
+    Args:
+        names: Files, or ``-``.
+        questions: Under different names.
+        where: What must hold of a decision for any question.
+        store: Where the Parquet files are kept.
+        told: Is called with the number of bytes that were read, as they are.
+    """
+    config = _CONFIG | {"temp_directory": str(store.scratch)}
+    with contextlib.closing(duckdb.connect(config=config)) as connection:
+        account = Account()
+        parts = [part for name in names for part in _stored(connection, name, store, account, told)]
+        connection.read_parquet(parts).create_view("written")
+        _dedupe(connection, account)
+        rows = {question.name: _ask(connection, question, where) for question in questions}
+        return Findings(rows, _others(connection), account)
+
+
+# --- from a file to Parquet
+
+
+def _stored(
+    connection: duckdb.DuckDBPyConnection, name: str, store: Store, account: Account, told: Told
+) -> list[str]:
+    """The Parquet files of a log file; what is no record in it goes to *account*."""
+    parts, apart = store.parts(name, lambda folder: _make(connection, name, folder, told))
+    account.take(apart)
+    return list(map(str, parts))
+
+
+def _make(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, told: Told) -> Account:
+    """Write the Parquet files of a log file; what is torn in it and what is foreign."""
+    account = Account()
+    if not is_packed(name) and _is_copied(connection, name, folder / "0.parquet"):
+        told(Path(name).stat().st_size)
+        return account
+    for number, segment in enumerate(_segments(unwrapped(lines(name, told)))):
+        _copy_segment(connection, segment, folder / f"{number}.parquet", account)
+    return account
+
+
+def _segments(whole: Iterable[str | bytes]) -> Iterator[list[str | bytes]]:
+    segment: list[str | bytes] = []
+    size = 0
+    for line in whole:
+        segment.append(line)
+        size += len(line)
+        if size > _SEGMENT:
+            yield segment
+            segment, size = [], 0
+    if segment:
+        yield segment
+
+
+def _copy_segment(
+    connection: duckdb.DuckDBPyConnection, segment: list[str | bytes], part: Path, account: Account
+) -> None:
+    """Copy *segment*: lines that look like ours as they are, and if that will not do, each of them read."""
+    for is_ours in (_looks_ours, _is_none):
+        tried = Account()
+        side = part.with_suffix(".jsonl")
+        with side.open("wb") as file:
+            file.writelines(_cleaned(segment, is_ours, tried))
+        is_copied = _is_copied(connection, str(side), part)
+        side.unlink()
+        if is_copied:
+            account.take(tried)
+            return
+    raise RuntimeError("DuckDB refuses what was read")
+
+
+def _looks_ours(line: str | bytes) -> TypeGuard[bytes]:
+    return isinstance(line, bytes) and line.startswith(START) and line.endswith(b"}") and len(line) < _LONGEST
+
+
+def _is_none(_line: str | bytes) -> TypeGuard[bytes]:
+    return False
+
+
+def _cleaned(
+    segment: Iterable[str | bytes], is_ours: Callable[[str | bytes], TypeGuard[bytes]], account: Account
+) -> Iterator[bytes]:
+    """Lines that DuckDB takes; what is torn or foreign goes to *account*."""
+    for line in segment:
+        if is_ours(line):
+            yield line + b"\n"
+            continue
+        for record in records([line]):
+            if record is None or isinstance(record, Torn):
+                account.note(record)
+            else:
+                yield _line(record)
+
+
+def _line(record: Record) -> bytes:
+    found = columns_of(record)
+    values = {COLUMNS[column]: text for column, text in found.items()}
+    return json.dumps({"cors.schema": 1, **values}).encode() + b"\n"
+
+
+def _is_copied(connection: duckdb.DuckDBPyConnection, name: str, part: Path) -> bool:
+    """Copy the lines of the file *name* to *part*; False where one of them is not a whole record."""
+    try:
+        connection.execute(
+            f"COPY ({_READ}) TO {_quoted(str(part))} (FORMAT parquet, COMPRESSION zstd)", [name]
+        )
+    except duckdb.Error:
+        part.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+_EVENTS = ", ".join(map(_quoted, FIELDS))
+_NAMES = dict.fromkeys(["cors.schema", *EVENT_KEYS, *COLUMNS.values()])
+_EVENT = " ".join(f"""WHEN "{key}" IN ({_EVENTS}) THEN "{key}" """ for key in EVENT_KEYS)
+_SELECTED = ", ".join(f'"{name}" AS {column}' for column, name in COLUMNS.items() if column != "event")
+_TYPES = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in _NAMES)
+_READ = f"""
+SELECT {_SELECTED}, CASE WHEN "cors.schema" IS NULL THEN error('no record') {_EVENT} END AS event
+FROM read_json(?, format = 'newline_delimited', compression = 'none', columns = {{{_TYPES}}})
+"""
+
+# --- each record once
+
+_NUMBERED = """
+CREATE VIEW numbered AS
+SELECT *, split_part(log_record_uid, '-', 1) AS writer,
+       CASE WHEN regexp_full_match(log_record_uid, '[^-]+-[0-9]{1,18}')
+            THEN split_part(log_record_uid, '-', 2)::BIGINT END AS number
+FROM written
+"""
+#: The numbers that are there, 64 to a word: of 10 million records there are as few words as fit into memory.
+_WORDS = f"""
+CREATE TEMP TABLE words AS
+SELECT writer, number // {_WORD} AS word, count(*) AS count,
+       bit_or(1::UBIGINT << (number % {_WORD})::UBIGINT) AS bits
+FROM numbered WHERE number IS NOT NULL GROUP BY writer, word
+"""
+#: Only words in which some number comes twice are looked at record by record.
+_ONCE = f"""
+CREATE TEMP TABLE once AS
+SELECT DISTINCT ON (writer, number) numbered.*
+FROM numbered JOIN words ON words.writer = numbered.writer AND words.word = numbered.number // {_WORD}
+WHERE words.count > bit_count(words.bits)
+"""
+_RECORDS = f"""
+CREATE VIEW records AS
+SELECT numbered.* FROM numbered ANTI JOIN (FROM words WHERE count > bit_count(bits)) AS doubled
+    ON doubled.writer = numbered.writer AND doubled.word = numbered.number // {_WORD}
+UNION ALL FROM once
+"""
+
+
+def _dedupe(connection: duckdb.DuckDBPyConnection, account: Account) -> None:
+    """Make the view ``records``, in which each record is once, and account for the numbers that are there."""
+    connection.execute(_NUMBERED)
+    connection.execute(_WORDS)
+    words = connection.execute("SELECT writer, word, bits, count FROM words ORDER BY writer, word").fetchall()
+    for writer, word, bits, count in words:
+        account.trace(writer).add_word(word * _WORD, bits, count)
+    if any(count > bits.bit_count() for _, _, bits, count in words):
+        connection.execute(_ONCE)
+        connection.execute(_RECORDS)
+    else:
+        connection.execute("CREATE VIEW records AS FROM numbered")
+
+
+# --- questions
+
+_CHECKS = {
+    Check.IS: "{} = ?",
+    Check.HAS: "list_contains(string_split({}, ','), ?)",
+    Check.ABSENT: "{} IS NULL AND ? = ''",
+    Check.FROM: "{} >= ?",
+    Check.BEFORE: "{} < ?",
+}
+_DERIVED = {HOUR: f"coalesce(substr(timestamp, 1, {HOUR_LENGTH}), '')"}
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, question: Question, where: Sequence[Where]) -> list[Row]:
+    conditions = (Where("event", Check.IS, DECISION), *where, *question.where)
+    keys, width = [_DERIVED.get(key, key) for key in question.keys], len(question.keys)
+    measures = ["count(*)", "coalesce(min(timestamp), '')", "coalesce(max(timestamp), '')"]
+    selected = ", ".join([*keys, *measures, *(f"count(DISTINCT {column})" for column in question.distinct)])
+    held = " AND ".join(_CHECKS[check].format(column) for column, check, _ in conditions)
+    grouped = f"GROUP BY {', '.join(map(str, range(1, width + 1)))}" if keys else "HAVING count(*) > 0"
+    found = connection.execute(
+        f"SELECT {selected} FROM records WHERE {held} {grouped}",
+        [operand for _, _, operand in conditions],
+    ).fetchall()
+    return [Row(row[:width], row[width], row[width + 1], row[width + 2], row[width + 3 :]) for row in found]
+
+
+def _others(connection: duckdb.DuckDBPyConnection) -> list[Columns]:
+    found = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM records WHERE event <> ?", [DECISION])
+    rows = (zip(COLUMNS, row, strict=True) for row in found.fetchall())
+    return [{column: text for column, text in row if text is not None} for row in rows]

@@ -1,0 +1,102 @@
+"""
+The store: what was read of a log file, kept so that it need not be read again.
+
+A file is known by its device, inode, size and time of change, not by its name: rotation by renaming changes
+nothing. What is kept is as private as the log, so its folder is its owner's alone; what nobody has asked for
+in a month is forgotten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from flask_cors_env.answers.files import STDIN
+from flask_cors_env.answers.verify import Account
+
+#: Changes with what the kept files hold.
+_VERSION = "1"
+_ACCOUNT = "account.json"
+_MONTH = 30 * 24 * 3600
+
+#: Makes the Parquet files of a log file in a folder; says what in the file is no record.
+Make = Callable[[Path], Account]
+
+
+def default_folder() -> Path:
+    """Where a user's things are kept that can be made again."""
+    given = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(given) if given else Path.home() / ".cache") / "flask-cors-env"
+
+
+class Store:
+    """
+    What was read.
+
+    Args:
+        folder: Where it is kept.
+        scratch: A folder beside it for what is being made, which nobody keeps.
+    """
+
+    def __init__(self, folder: Path, scratch: Path) -> None:
+        self._folder = folder
+        self.scratch = scratch
+
+    def parts(self, name: str, make: Make) -> tuple[list[Path], Account]:
+        """The Parquet files of the log file *name*, made if not kept, and what in it is no record."""
+        key = _key(name)
+        kept = self._folder / key
+        if not (key and (kept / _ACCOUNT).is_file()):
+            kept = self._made(kept, make, is_same=lambda: bool(key) and _key(name) == key)
+        os.utime(kept)
+        return sorted(kept.glob("*.parquet")), Account.of(json.loads((kept / _ACCOUNT).read_text()))
+
+    def _made(self, kept: Path, make: Make, *, is_same: Callable[[], bool]) -> Path:
+        made = Path(tempfile.mkdtemp(dir=self.scratch))
+        (made / _ACCOUNT).write_text(json.dumps(make(made).value()))
+        if not is_same():
+            return made
+        with contextlib.suppress(OSError):  # somebody else has just made it too
+            return made.rename(kept)
+        return made
+
+
+@contextlib.contextmanager
+def opened(folder: Path | None) -> Iterator[Store]:
+    """The store in *folder*; where that is None or cannot be written, one that keeps nothing."""
+    with contextlib.ExitStack() as stack:
+        kept = None if folder is None else _prepared(folder)
+        scratch = Path(tempfile.mkdtemp(prefix="making-", dir=kept))
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        yield Store(kept or scratch, scratch)
+
+
+def _prepared(folder: Path) -> Path | None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    _forget(folder)
+    return folder if os.access(folder, os.W_OK) else None
+
+
+def _forget(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.stat().st_mtime < time.time() - _MONTH:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+def _key(name: str) -> str:
+    """What a file is known by; "" for one that cannot be read twice."""
+    if name == STDIN or not Path(name).is_file():
+        return ""
+    found = Path(name).stat()
+    identity = (_VERSION, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    return hashlib.sha256(repr(identity).encode()).hexdigest()[:32]

@@ -1,0 +1,76 @@
+"""What was read of a file is kept for the next question, and is never taken for another file's."""
+
+import os
+import shutil
+
+import pytest
+from answers.generated import Generated
+
+from flask_cors_env.answers import duck
+from flask_cors_env.answers.engine import answers
+from flask_cors_env.answers.questions import SHAPES
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    lines = [made.line + b"\n" for made in Generated(200).lines()]
+    path.write_bytes(b"".join([*lines, b"booting\n", lines[-1][:300]]))
+    return path
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """Asks a file, and says what the answers are and how often it was read."""
+    read = []
+    make = duck._make
+    monkeypatch.setattr(duck, "_make", lambda c, name, *rest: read.append(name) or make(c, name, *rest))
+
+    def asked(path):
+        found = answers([str(path)], [SHAPES], engine="duckdb", cache=tmp_path / "cache")
+        return found, len(read)
+
+    return asked
+
+
+def test_a_file_is_read_once_and_told_the_same_each_time(ask, log):
+    first, again = ask(log), ask(log)
+    assert (first[1], again[1]) == (1, 1)
+    assert first[0] == again[0]
+    assert (first[0].verification.torn, first[0].verification.foreign) == (1, 1)
+
+
+def test_a_rotated_file_is_known_by_another_name(ask, log):
+    first, _ = ask(log)
+    assert ask(log.rename(log.with_name("audit.jsonl.1"))) == (first, 1)
+
+
+def test_a_file_that_has_grown_is_read_again(ask, log):
+    first, _ = ask(log)
+    with log.open("ab") as file:
+        file.write(b"\nbye\n")
+    found, times = ask(log)
+    assert (found.verification.foreign, times) == (first.verification.foreign + 1, 2)
+
+
+def test_what_is_kept_is_its_owners_alone_and_nothing_else_is_left(ask, log, tmp_path):
+    ask(log)
+    (kept,) = (tmp_path / "cache").iterdir()
+    assert sorted(path.name for path in kept.iterdir()) == ["0.parquet", "account.json"]
+    assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_nobody_asks_for_in_a_month_is_forgotten(ask, log, tmp_path):
+    ask(log)
+    (kept,) = (tmp_path / "cache").iterdir()
+    os.utime(kept, (1, 1))
+    other = shutil.copy(log, log.with_name("other.jsonl"))
+    ask(other)
+    assert not kept.exists()
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_written_keeps_nothing_and_breaks_nothing(log, tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    found = answers([str(log)], [SHAPES], engine="duckdb", cache=tmp_path / "cache")
+    assert found == answers([str(log)], [SHAPES], engine="plain")
