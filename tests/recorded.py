@@ -3,6 +3,7 @@
 import json
 
 from flask_cors_env.answers import plain
+from flask_cors_env.answers.evidence import Evidence
 from flask_cors_env.answers.policies import policies
 from flask_cors_env.answers.questions import SHAPES
 from flask_cors_env.answers.shapes import shapes
@@ -24,9 +25,9 @@ class Log:
     def write(self, line):
         self.lines.append(line)
 
-    def load(self, policy):
+    def load(self, policy, **told):
         """Tell of *policy*."""
-        write_policy(self.log, policy.id, policy.canonical_json(), {"cors.policy.because": "a test"})
+        write_policy(self.log, policy.id, policy.canonical_json(), {"cors.policy.because": "a test", **told})
 
     def decide(self, policy, request):
         """Tell of what *policy* decides about *request*."""
@@ -47,3 +48,8 @@ class Log:
     @property
     def policies(self):
         return policies(timeline(self.found.others))
+
+    @property
+    def evidence(self):
+        history = timeline(self.found.others)
+        return Evidence(tuple(self.shapes), policies(history), history)

@@ -14,7 +14,7 @@ from flask_cors_env.core.path import PathPattern
 from flask_cors_env.core.policy import Policy, Resource
 
 #: The resources that the program itself declares, whatever a file says.
-_OF_PROGRAM = ("view:", "blueprint:")
+OF_PROGRAM = ("view:", "blueprint:")
 
 
 class Doubt(StrEnum):
@@ -81,7 +81,7 @@ class Ground:
             UndecidableError: Nobody can say which one would.
         """
         name = shape.resource
-        if name is not None and name.startswith(_OF_PROGRAM):
+        if name is not None and name.startswith(OF_PROGRAM):
             raise UndecidableError(Doubt.PROGRAM)
         old = None if self._old is None or name is None else self._old.resource_named(name)
         return old, self._governing(shape, old)

@@ -41,6 +41,7 @@ class Judged(NamedTuple):
         reasons: Codes of reasons and notes; the doubt's where it is undecidable.
         offending: The refused method and request-header names.
         doubt: Why it is undecidable; None where it is not.
+        resource: The name of the resource that would govern it; None where none would, or nobody can say.
     """
 
     shape: Shape
@@ -48,6 +49,7 @@ class Judged(NamedTuple):
     reasons: tuple[str, ...] = ()
     offending: tuple[str, ...] = ()
     doubt: Doubt | None = None
+    resource: str | None = None
 
     @property
     def breaks(self) -> bool:
@@ -98,26 +100,35 @@ def replay(shapes: Iterable[Shape], recorded: Mapping[str, Policy], new: Policy)
 def _judged(shape: Shape, ground: Ground) -> Judged:
     try:
         old, new = ground.resources(shape)
-        return _compared(shape, old, new)
+        return _compared(shape, old, new)._replace(resource=None if new is None else new.name)
     except UndecidableError as error:
         return Judged(shape, Outcome.UNDECIDABLE, (error.doubt.value,), (), error.doubt)
 
 
 def _compared(shape: Shape, old: Resource | None, new: Resource | None) -> Judged:
-    """What becomes of *shape*; a response that the browser withholds for its credentials is refused too."""
+    """
+    What becomes of *shape*; where credentials came, it also matters whether they are wanted.
+
+    Whether those were cookies, without which the browser withholds the response, or a field that the page set
+    itself, is not in the log.
+    """
     verdict, reasons, offending = _decided(shape, old, new)
-    was = shape.is_allowed and not _withheld(shape, old)
-    withheld = verdict is Verdict.ALLOW and _withheld(shape, new)
-    is_now = verdict is Verdict.ALLOW and not withheld
-    if was == is_now:
+    is_allowed = verdict is Verdict.ALLOW
+    was, becomes = (
+        _degree(shape, old, is_allowed=shape.is_allowed),
+        _degree(shape, new, is_allowed=is_allowed),
+    )
+    if was == becomes:
         return Judged(shape, Outcome.SAME)
+    withheld = is_allowed and becomes < was
     why = (Note.CREDENTIALS_NOT_ALLOWED.value,) if withheld else tuple(map(str, reasons))
-    return Judged(shape, Outcome.ALLOWED if is_now else Outcome.REFUSED, why, offending)
+    return Judged(shape, Outcome.ALLOWED if becomes > was else Outcome.REFUSED, why, offending)
 
 
-def _withheld(shape: Shape, resource: Resource | None) -> bool:
-    """Whether credentials came that *resource*, as far as it is known, does not want."""
-    return shape.request.credentialed and resource is not None and not resource.allow_credentials
+def _degree(shape: Shape, resource: Resource | None, *, is_allowed: bool) -> int:
+    """0 for a denial, 1 where credentials came and are not wanted, as far as *resource* is known; else 2."""
+    unwanted = shape.request.credentialed and resource is not None and not resource.allow_credentials
+    return 0 if not is_allowed else 1 if unwanted else 2
 
 
 _Decided = tuple[Verdict, tuple[Reason, ...], tuple[str, ...]]

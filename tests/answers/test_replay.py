@@ -68,16 +68,16 @@ def reforms(draw):
 
 
 def reads(policy, request):
-    """Whether the browser lets a page read the response, or send what the preflight asks for."""
+    """What a page can do: nothing, read what it asks for without credentials, or all."""
     decision = decide(policy, request)
-    wanted = request.credentialed and decision.resource is not None
-    withheld = wanted and not decision.resource.allow_credentials
-    return decision.verdict is Verdict.ALLOW and not withheld
+    if decision.verdict is not Verdict.ALLOW:
+        return 0
+    return 1 if request.credentialed and not decision.resource.allow_credentials else 2
 
 
 def truth(old, new, request):
     was, becomes = reads(old, request), reads(new, request)
-    return SAME if was == becomes else ALLOWED if becomes else REFUSED
+    return SAME if was == becomes else ALLOWED if becomes > was else REFUSED
 
 
 def replayed(old, new, requests, *, path=False):
@@ -236,6 +236,12 @@ def test_losing_credentials_is_a_refusal_where_some_came():
     assert (judged.outcome, judged.reasons) == (REFUSED, ("credentials_not_allowed",))
     assert one(old, new, Request(APP)).outcome is SAME
     assert one(new, old, Request(APP, credentialed=True)).outcome is ALLOWED
+
+
+def test_a_token_that_the_page_sets_itself_counts_as_let_in_also_without_credentials():
+    policy = Policy([Resource.parse(origins=[APP])])
+    judged = one(policy, Policy([Resource.parse()]), Request(APP, credentialed=True))
+    assert (judged.outcome, judged.reasons) == (REFUSED, ("origin_not_listed",))
 
 
 def test_a_resource_that_is_switched_off_lets_nobody_in():

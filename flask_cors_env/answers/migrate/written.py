@@ -142,7 +142,9 @@ def env_file(found: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    return value if _FOR_SHELLS.fullmatch(value) else f"'{value}'"
+    if _FOR_SHELLS.fullmatch(value):
+        return value
+    return '"' + value.replace('"', '\\"') + '"' if "'" in value else f"'{value}'"
 
 
 def toml_file(found: Settings) -> str:
