@@ -6,7 +6,7 @@ It only ever narrows the policy that holds last, resource by resource. The proof
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,29 @@ class Suggestion:
     programs: tuple[str, ...]
 
     @property
+    def unkept(self) -> tuple[Judged, ...]:
+        """Every shape that was let in and would, or could, be no more."""
+        why = {True: ("cut",), False: ("unnameable",)}
+        unnamed = tuple(Judged(shape, Outcome.REFUSED, why[bool(shape.cut)]) for shape in self.left)
+        return (*unnamed, *(judged for judged in self.proof.judged if judged.breaks))
+
+    @property
+    def lost(self) -> int:
+        """How many requests those are."""
+        return sum(judged.shape.requests for judged in self.unkept)
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether all that is let in stays so, and nothing else is let in."""
+        return not self.unkept and not self.opened
+
+    @property
     def variables(self) -> dict[str, str]:
         """The policy as environment variables."""
         return written.variables(self.resources)
 
     @property
-    def tree(self) -> Mapping[str, Any]:
+    def tree(self) -> dict[str, Any]:
         """The policy as a policy file's."""
         return written.tree(self.resources)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: The commands that stand in modules of their own, as ``command``.
-_MODULES = {"replay": "outcomes"}
+_MODULES = {"replay": "outcomes", "suggest": "proposal"}
 
 
 class _Commands(click.Group):

@@ -1,0 +1,93 @@
+"""``flask cors suggest``: the smallest policy that fits a log, with its proof."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from flask_cors_env.answers.migrate.written import env_file, toml_file
+from flask_cors_env.answers.narrowing import Entry
+from flask_cors_env.answers.replay import Outcome
+from flask_cors_env.answers.suggest import Suggestion, SuggestionError, suggest
+from flask_cors_env.audit.event import clean
+from flask_cors_env.cli import asking
+from flask_cors_env.cli.outcomes import gathered
+from flask_cors_env.cli.render import as_json
+from flask_cors_env.config.errors import CORSConfigError
+
+
+@click.command()
+@asking.LOGS
+@click.option(
+    "--format", "form", type=click.Choice(["env", "toml"]), default="env", show_default=True,
+    help="As variables, or as a policy file.",
+)  # fmt: skip
+@asking.ENVIRONMENT
+@asking.SERVICE
+@asking.JSON
+@click.pass_context
+def command(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    logs: tuple[str, ...],
+    form: str,
+    environment: str | None,
+    service: str | None,
+    as_plain_json: bool,
+) -> None:
+    """Write the smallest policy that lets in what was let in; exit 1 if that cannot be proved."""
+    told = asking.ask(logs, service)
+    try:
+        found = suggest(told, asking.environment(told, environment))
+    except SuggestionError as error:
+        raise click.UsageError(str(error)) from None
+    except CORSConfigError as error:
+        click.echo(error, err=True)
+        ctx.exit(2)
+    text = as_json(_as_value(found)) if as_plain_json else "\n".join(_lines(found, form))
+    click.echo(text)
+    ctx.exit(0 if found.is_proved else 1)
+
+
+def _lines(found: Suggestion, form: str) -> Iterator[str]:
+    """The policy, and beneath it, as comments, what it does without and its proof."""
+    yield toml_file(found.tree) if form == "toml" else env_file(found.variables)
+    yield from (f"# {line}" for line in (*_dropped(found), *_lacking(found), _proof(found)))
+
+
+def _dropped(found: Suggestion) -> Iterator[str]:
+    for entry in found.dropped:
+        used = f"{entry.requests} requests, named instead" if entry.requests else "not used"
+        yield f"dropped: {clean(entry.resource)} {entry.setting} {clean(entry.text)}: {used}"
+
+
+def _lacking(found: Suggestion) -> Iterator[str]:
+    """What it does not let in, and what it cannot narrow."""
+    for line in gathered(found.unkept):
+        yield f"not kept: {line.resource} {line.origin} {line.request}: {line.requests} requests ({line.why})"
+    for name in found.programs:
+        yield f"not narrowed: {clean(name)}, which the program itself declares"
+
+
+def _proof(found: Suggestion) -> str:
+    kept, opened = found.proof.requests(Outcome.SAME), len(found.opened)
+    where = f"{found.built.policy.id} by the rules of {found.built.environment.name}"
+    lost = f"{found.lost} are not" if found.lost else "none is lost"
+    return f"{where}: {kept} requests that are let in stay so, {lost}; {opened or 'nothing'} new is let in"
+
+
+def _as_value(found: Suggestion) -> dict[str, Any]:
+    return {
+        "proved": found.is_proved,
+        "policy": found.built.policy.id,
+        "previous": found.current.id,
+        "environment": found.built.environment.name,
+        "variables": found.variables,
+        "file": found.tree,
+        "dropped": [Entry._asdict(entry) for entry in found.dropped],
+        "requests": {"kept": found.proof.requests(Outcome.SAME), "lost": found.lost},
+        "not_kept": [line._asdict() for line in gathered(found.unkept)],
+        "program": list(found.programs),
+    }
