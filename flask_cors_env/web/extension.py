@@ -308,13 +308,23 @@ class _State:
         self._terms = terms
         self._blueprints: tuple[BlueprintPolicy, ...] = ()
         self.whole = False
-        self._lock = threading.Lock()
         self._built: Built | None = None
         self._selector: Selector | None = None
         self._error: CORSConfigError | None = None
         self._active: Active | None = None
         self._watch: Watch | None = None
         self._server: str | None = None
+
+    @property
+    def _lock(self) -> threading.Lock:
+        """
+        The lock of all that replaces the policy, made where it is first needed.
+
+        A server that loads the app and then lets gevent replace locks (``gunicorn --preload``) would be left
+        with one that stops every greenlet.
+        """
+        made: threading.Lock = vars(self).setdefault("_made_lock", threading.Lock())
+        return made
 
     def widened(self, terms: _Terms | None, blueprint: BlueprintPolicy | None) -> _State:
         """A state that also governs the whole app by *terms*, or *blueprint*; this one is left as it is."""

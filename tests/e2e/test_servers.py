@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
 
@@ -49,6 +50,22 @@ SOURCE = """
     if __name__ == "__main__":
         SERVE
 """
+#: Whose logging takes its time, and lets others run meanwhile.
+SLOW = """
+    import logging
+    import time
+    from flask import Flask
+    from flask_cors_env import CORS
+
+    class Slow(logging.Handler):
+        def emit(self, record):
+            time.sleep(0.3)
+
+    logging.getLogger("flask_cors_env").addHandler(Slow())
+    logging.getLogger("flask_cors_env").setLevel("INFO")
+    app = Flask("shop")
+    CORS(app, send_wildcard=True)
+"""
 PYTHON = "app.py"
 SERVE = {
     "app.run": "app.run(port=PORT)",
@@ -66,6 +83,7 @@ COMMANDS = {
     "gunicorn, sync": [*GUNICORN, "--workers=2", "app:app"],
     "gunicorn, gthread": [*GUNICORN, "--threads=4", "app:app"],
     "gunicorn, gevent": [*GUNICORN, "--worker-class=gevent", "--workers=2", "app:app"],
+    "gunicorn, gevent, preloaded": [*GUNICORN, "--worker-class=gevent", "--preload", "app:app"],
     "gunicorn, preloaded": [*GUNICORN, "--preload", "--workers=2", "app:create_site()"],
     "waitress": ["-m", "waitress", "--listen=127.0.0.1:PORT", "app:app"],
 }
@@ -80,11 +98,11 @@ def free_port():
 class Server:
     """A server's process group, and what it logs."""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, source):
         self.port = free_port()
         self.source = folder / "app.py"
         self._audit = folder / "audit.jsonl"
-        source = textwrap.dedent(SOURCE).replace("SERVE", SERVE.get(name, "sys.exit('not this way')"))
+        source = textwrap.dedent(source).replace("SERVE", SERVE.get(name, "sys.exit('not this way')"))
         self.source.write_text(source.replace("PORT", str(self.port)))
         words = [word.replace("PORT", str(self.port)) for word in COMMANDS[name]]
         self._group = ProcessGroup([sys.executable, *words], folder, self._environment(folder))
@@ -134,8 +152,8 @@ class Server:
 def serve(tmp_path):
     servers = []
 
-    def start(name):
-        servers.append(Server(tmp_path, name))
+    def start(name, source=SOURCE):
+        servers.append(Server(tmp_path, name, source))
         return servers[-1].wait()
 
     yield start
@@ -236,6 +254,19 @@ def assert_every_writer_told_its_policy_and_nothing_is_missing(server):
     assert set(loaded.values()) == {1}
     found = verify([server.lines()])
     assert (found.torn, found.foreign, [w for w in found.writers if not w.is_whole]) == (0, 0, [])
+
+
+@pytest.mark.parametrize("name", ["gunicorn, gthread", "gunicorn, gevent, preloaded", "waitress"])
+def test_the_first_requests_wait_for_the_one_that_settles_the_policy(name, serve):
+    server = serve(name, SLOW)
+
+    def status(_):
+        with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
+            return ask(connection, "GET", "/")[:2]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(status, range(8))) == [(404, SHARED)] * 8
+    assert_every_writer_told_its_policy_and_nothing_is_missing(server)
 
 
 def test_a_reloaded_process_tells_its_policy_anew(serve):
