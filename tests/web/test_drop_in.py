@@ -213,14 +213,9 @@ def in_the_constructor(package, app, options):
     package.CORS(app, **options)
 
 
-def in_the_constructor_of_a_kept_object(package, app, options):
-    package.CORS(**options).init_app(app)
-    route(app)
-
-
 def in_init_app(package, app, options):
+    package.CORS(always_send=True).init_app(app, **options)
     route(app)
-    package.CORS().init_app(app, **options)
 
 
 def in_the_apps_config(package, app, options):
@@ -249,7 +244,6 @@ PLACES = {
     place.__name__: place
     for place in (
         in_the_constructor,
-        in_the_constructor_of_a_kept_object,
         in_init_app,
         in_the_apps_config,
         in_a_resource,
