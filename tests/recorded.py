@@ -9,7 +9,7 @@ from flask_cors_env.answers.questions import SHAPES
 from flask_cors_env.answers.shapes import shapes
 from flask_cors_env.answers.timeline import timeline
 from flask_cors_env.audit.emit import AuditLog
-from flask_cors_env.audit.event import DECISION, Surroundings, Told, decision_fields
+from flask_cors_env.audit.event import DECISION, Surroundings, Told, add_path, decision_fields, own_fields
 from flask_cors_env.audit.loaded import write_policy
 from flask_cors_env.core.decision import decide
 
@@ -32,7 +32,10 @@ class Log:
     def decide(self, policy, request):
         """Tell of what *policy* decides about *request*."""
         decision = decide(policy, request)
-        fields = decision_fields(request, decision, Surroundings(), 200, policy.id, self.told)
+        fields = decision_fields(request, decision, Surroundings(), policy.id)
+        fields |= own_fields(self.told, 200, None, None)
+        if self.told.path:
+            add_path(fields, request.path, None)
         self.log.write("info", DECISION, fields)
         return decision
 

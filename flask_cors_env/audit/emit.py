@@ -22,29 +22,33 @@ from structlog.typing import Processor
 
 from flask_cors_env.audit.event import GAP, SCHEMA, Event, Told, clean
 from flask_cors_env.audit.fields import NAMES
-from flask_cors_env.audit.render import LINE_LIMIT, Render, render
+from flask_cors_env.audit.render import LINE_LIMIT, Record, Render, render
 from flask_cors_env.audit.routes import Route, Routes
 from flask_cors_env.audit.signals import cors_audit_lost, tell
 from flask_cors_env.audit.sink import Sink
 
 _OURS = NAMES - {"trace_id", "span_id"}
 _BOUND_LIMIT = 32
+#: structlog's own: empty as long as nobody has bound anything; `get_contextvars` takes longer to say so.
+_EVER_BOUND: Any = getattr(structlog.contextvars, "_CONTEXT_VARS", True)
+#: In nanoseconds.
+_SECOND = 1_000_000_000
 
 
 class _Clock:
     """The time as RFC 3339 text; the part down to the second is formatted once a second."""
 
     def __init__(self) -> None:
-        self._cached = ("", "")
+        self._second = (0, "")
 
     def now(self) -> str:
-        nanos = str(time.time_ns())
-        seconds, text = self._cached
-        if nanos[:-9] != seconds:
-            seconds = nanos[:-9]
-            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(seconds)))
-            self._cached = (seconds, text)
-        return f"{text}.{nanos[-9:-3]}Z"
+        begun, text = self._second
+        since = time.time_ns() - begun
+        if not 0 <= since < _SECOND:
+            seconds, since = divmod(begun + since, _SECOND)
+            text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))
+            self._second = (seconds * _SECOND, text)
+        return f"{text}{str(_SECOND + since)[1:7]}Z"
 
 
 class _Writer:
@@ -151,58 +155,63 @@ class AuditLog:
         """The route that an event would take now."""
         return self._routes.find()
 
-    def write(
-        self,
-        level: str,
-        name: str,
-        fields: Event,
-        *,
-        trace: tuple[str, str] | None = None,
-        shared: bool = False,
+    def write(self, level: str, name: str, fields: Event) -> str:
+        """Write one event of *fields*, as `emit` does."""
+        return self.emit(self.record(level, name, fields), {})
+
+    def record(self, level: str, name: str, fields: Event) -> Record:
+        """
+        What events of this log that are alike have in common, for `emit`.
+
+        Args:
+            level: ``info``, ``warning`` or ``error``.
+            name: What they are.
+            fields: All of them but the envelope, and what differs from one event to the next.
+        """
+        fields = {**self._service, **fields}
+        return Record(level, name, fields, self._routes.tail(fields))
+
+    def emit(
+        self, record: Record, own: Event, *, trace: tuple[str, str] | None = None, shared: bool = False
     ) -> str:
         """
         Write one event. Raises nothing: a loss is counted.
 
         Args:
-            level: ``info``, ``warning`` or ``error``.
-            name: What the record is.
-            fields: Beside the envelope.
+            record: What it has in common with others.
+            own: Its other fields.
             trace: The ids of the trace and of the span.
             shared: Whether the context that the app has bound is this request's, and goes into the event.
 
         Returns:
             Its ``log.record.uid``; "" where the app's logging has no use for this level.
         """
-        writer = self._writer
+        writer, level = self._writer, record.level
         uid, now = "", self._clock.now()
         try:
             route = self._routes.find()
             if route is not self._routes.own and not route.takes(level):
                 return ""
             uid = writer.uid()
-            event = self._event(now, level, name, uid, fields)
+            event = {
+                "cors.schema": SCHEMA,
+                "timestamp": now,
+                "level": level,
+                "event": record.name,
+                "log.record.uid": uid,
+                **own,
+            }
             if trace is not None:
                 event["trace_id"], event["span_id"] = trace
-            if shared:
+            if shared and _EVER_BOUND:
                 _add_bound(event)
-            route.emit(level, event)
+            route.emit(event, record)
         except Exception as error:  # noqa: BLE001 - whatever the log does, the request goes on
             self._lose(writer, now, error)
             return uid or writer.uid()
         if writer.lost:
             self._tell_loss(writer, route)
         return uid
-
-    def _event(self, now: str, level: str, name: str, uid: str, fields: Event) -> Event:
-        return {
-            "cors.schema": SCHEMA,
-            "timestamp": now,
-            "level": level,
-            "event": name,
-            "log.record.uid": uid,
-            **self._service,
-            **fields,
-        }
 
     def lose(self, error: Exception) -> None:
         """Count an event that could not even be made."""
@@ -224,9 +233,16 @@ class AuditLog:
         if not lost:
             return
         fields = {"cors.audit.lost": lost, "cors.audit.lost_since": since, "error.type": failure}
-        event = self._event(self._clock.now(), "error", GAP, writer.uid(), fields)
+        record = self.record("error", GAP, fields)
+        event = {
+            "cors.schema": SCHEMA,
+            "timestamp": self._clock.now(),
+            "level": "error",
+            "event": GAP,
+            "log.record.uid": writer.uid(),
+        }
         try:
-            route.emit("error", event)
+            route.emit(event, record)
         except Exception as error:  # noqa: BLE001 - as above
             writer.lose(since, type(error).__name__, lost + 1)
             self._say_lost()

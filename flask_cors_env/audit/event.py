@@ -42,7 +42,7 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})(
 _TRACEPARENT_LENGTH = 55
 _AGENT_LIMIT = 256
 _METHOD_LIMIT = 64
-_TRUNCATED = "cors.audit.truncated"
+TRUNCATED = "cors.audit.truncated"
 #: What `clean` writes for one character, and how long that is at most.
 _ESCAPE = re.compile(r"\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U00(?:0[0-9a-f]|10)[0-9a-f]{4})")
 _LONGEST_ESCAPE = len("\\U0010ffff")
@@ -52,29 +52,19 @@ Event = dict[str, Any]
 
 class Surroundings(NamedTuple):
     """
-    What an event tells of a request beside what the decision depends on; None where it is not known.
+    What events tell of requests beside what the decision depends on; None where it is not known.
 
     Attributes:
         scheme: As the server sees it.
         host: The ``Host`` field.
-        client: The peer's address.
         fetch_site: The ``Sec-Fetch-Site`` field.
-        route: The rule that routed the request.
         authorized: Whether an ``Authorization`` field came.
-        agent: The ``User-Agent`` field.
-        trace: The ids of the trace and of the span.
-        active: Whether the app serves this very request right now, so that its context is this request's.
     """
 
     scheme: str | None = None
     host: str | None = None
-    client: str | None = None
     fetch_site: str | None = None
-    route: str | None = None
     authorized: bool = False
-    agent: str | None = None
-    trace: tuple[str, str] | None = None
-    active: bool = False
 
 
 def clean(value: str, limit: int = LIMIT) -> str:
@@ -144,7 +134,6 @@ CLIENTS: dict[str, Callable[[str], str | None]] = {
     "full": whole_address,
     "off": no_address,
 }
-_TOLD = Told()
 
 
 def trace_of(traceparent: str) -> tuple[str, str] | None:
@@ -158,18 +147,11 @@ def trace_of(traceparent: str) -> tuple[str, str] | None:
     return match[1], match[2]
 
 
-def decision_fields(  # noqa: PLR0913, PLR0917 - what an event is made of
-    request: Request,
-    decision: Decision,
-    around: Surroundings,
-    status: int,
-    policy_id: str,
-    told: Told = _TOLD,
-) -> Event:
-    """The fields of a ``cors.decision`` event, without its envelope, in the catalogue's order."""
-    event: Event = {"cors.decision": decision.verdict, "cors.reason": decision.reasons[0]}
+def decision_fields(request: Request, decision: Decision, around: Surroundings, policy_id: str) -> Event:
+    """What ``cors.decision`` events tell that are decided alike, in the catalogue's order."""
+    event: Event = {"cors.decision": decision.verdict.value, "cors.reason": decision.reasons[0].value}
     _add_reasons(event, decision)
-    event["cors.request.kind"] = decision.kind
+    event["cors.request.kind"] = decision.kind.value
     if request.origin is not None:
         _put(event, "cors.origin", request.origin)
     _add_outcome(event, decision)
@@ -180,32 +162,42 @@ def decision_fields(  # noqa: PLR0913, PLR0917 - what an event is made of
             event["cors.response.allow_origin"] = value
         elif name == protocol.ACAC:
             event["cors.response.credentials"] = True
-    _add_response(event, around, status)
-    if told.path:
-        _put(event, "url.path", request.path)
-    if around.client:
-        address = told.client(around.client)
-        if address is not None:
-            event["client.address"] = address
-    if told.path and around.agent is not None:
-        _put(event, "user_agent.original", around.agent, _AGENT_LIMIT)
-    if _TRUNCATED in event:
-        event[_TRUNCATED] = event.pop(_TRUNCATED)
+    if around.host is not None:
+        event["server.address"] = _address_of(around.host)
+    if around.scheme is not None:
+        event["url.scheme"] = clean(around.scheme, 16)
+    if TRUNCATED in event:
+        event[TRUNCATED] = event.pop(TRUNCATED)
     return event
+
+
+def own_fields(told: Told, status: int, client: str | None, route: str | None) -> Event:
+    """What a ``cors.decision`` event tells of its one request beside that, without its envelope."""
+    event: Event = {"http.response.status_code": status}
+    if route is not None:
+        _put(event, "http.route", route)
+    address = told.client(client) if client else None
+    if address is not None:
+        event["client.address"] = address
+    return event
+
+
+def add_path(event: Event, path: str, agent: str | None) -> None:
+    """Add to *event* what is told of a request only where the operator asks for it."""
+    _put(event, "url.path", path)
+    if agent is not None:
+        _put(event, "user_agent.original", agent, _AGENT_LIMIT)
 
 
 def _put(event: Event, name: str, value: str, limit: int = LIMIT) -> None:
     """Add *value*, cleaned; where not the whole of it could be added, say so."""
     text = event[name] = clean(value, limit)
     if len(text) > limit - _LONGEST_ESCAPE and len(value.encode("unicode_escape")) > limit:
-        event[_TRUNCATED] = f"{event[_TRUNCATED]},{name}" if _TRUNCATED in event else name
+        event[TRUNCATED] = f"{event[TRUNCATED]},{name}" if TRUNCATED in event else name
 
 
 def _add_reasons(event: Event, decision: Decision) -> None:
-    if len(decision.reasons) > 1:
-        event["cors.reasons"] = ",".join(decision.reasons)
-    else:
-        event["cors.reasons"] = decision.reasons[0]
+    event["cors.reasons"] = ",".join([reason.value for reason in decision.reasons])
     if decision.notes:
         event["cors.notes"] = ",".join(decision.notes)
 
@@ -219,7 +211,7 @@ def _add_outcome(event: Event, decision: Decision) -> None:
         _put(event, "cors.offending", ",".join(decision.offending))
     if decision.near is not None:
         _put(event, "cors.near.rule", decision.near.rule)
-        event["cors.near.difference"] = decision.near.difference
+        event["cors.near.difference"] = decision.near.difference.value
     if decision.verdict is Verdict.DENY:
         _add_remedy(event, decision)
     elif Note.DEVELOPMENT_DEFAULT in decision.notes:
@@ -250,16 +242,6 @@ def _address_of(host: str) -> str:
     return clean(name if colon and port.isdigit() else host, 255)
 
 
-def _add_response(event: Event, around: Surroundings, status: int) -> None:
-    if around.route is not None:
-        _put(event, "http.route", around.route)
-    event["http.response.status_code"] = status
-    if around.host is not None:
-        event["server.address"] = _address_of(around.host)
-    if around.scheme is not None:
-        event["url.scheme"] = clean(around.scheme, 16)
-
-
 __all__ = [
     "CLIENTS",
     "DECISION",
@@ -271,16 +253,19 @@ __all__ = [
     "POLICY_LOADED",
     "POLICY_REJECTED",
     "SCHEMA",
+    "TRUNCATED",
     "Event",
     "Field",
     "Surroundings",
     "Told",
+    "add_path",
     "clean",
     "decision_fields",
     "fields_table",
     "json_schema",
     "mapping_table",
     "network_of",
+    "own_fields",
     "trace_of",
     "unescape",
 ]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from flask_cors_env.audit.event import DECISION, LIMIT, POLICY_LOADED, Event, begin, clean
+from flask_cors_env.audit.event import DECISION, LIMIT, POLICY_LOADED, TRUNCATED, Event, begin, clean
 
 try:
     import orjson
@@ -21,9 +21,26 @@ except ImportError:  # no wheels for this interpreter
 LINE_LIMIT = 4096
 _SHORTENED = 64
 _KEPT = 40
-_TRUNCATED = "cors.audit.truncated"
+
 
 Render = Callable[[Any, str, MutableMapping[str, Any]], bytes]
+
+
+class Record(NamedTuple):
+    """
+    What events that are alike have in common, made once for all of them.
+
+    Attributes:
+        level: ``info``, ``warning`` or ``error``.
+        name: What they are.
+        fields: What follows the envelope, and what is each event's own.
+        tail: The same as JSON, from the comma before it to the end of the line; empty where nobody wants it.
+    """
+
+    level: str
+    name: str
+    fields: Event
+    tail: bytes
 
 
 def _encode(event: Mapping[str, Any]) -> bytes:
@@ -42,14 +59,25 @@ def render(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> bytes:
     return line if len(line) <= LINE_LIMIT else _encode(_shortened(event))
 
 
+def tail_of(fields: Event) -> bytes:
+    """The end of a line with *fields* in it."""
+    return b"," + _encode(fields)[1:]
+
+
+def line_of(event: Event, record: Record) -> bytes:
+    """What `render` makes of *event*, the beginning of one, and of *record*."""
+    line = _encode(event)[:-2] + record.tail
+    return line if len(line) <= LINE_LIMIT else render(None, record.level, {**event, **record.fields})
+
+
 def _shortened(event: Mapping[str, Any]) -> Event:
     """*event* with its long values cut, which it says, and without what an app added beyond all measure."""
     cut = [name for name, value in event.items() if len(str(value)) > _SHORTENED]
     short = {name: begin(str(value), _SHORTENED) if name in cut else value for name, value in event.items()}
     if len(short) > _KEPT:
         short = dict(list(short.items())[:_KEPT])
-    told = [name for name in str(event.get(_TRUNCATED, "")).split(",") if name and name not in cut]
-    return {**short, _TRUNCATED: ",".join([*told, *cut])[:LIMIT]}
+    told = [name for name in str(event.get(TRUNCATED, "")).split(",") if name and name not in cut]
+    return {**short, TRUNCATED: ",".join([*told, *cut])[:LIMIT]}
 
 
 def render_console(_logger: Any, level: str, event: MutableMapping[str, Any]) -> bytes:

@@ -18,7 +18,8 @@ from structlog.testing import LogCapture
 from structlog.typing import Processor
 
 from flask_cors_env.audit.event import Event
-from flask_cors_env.audit.render import Render
+from flask_cors_env.audit.render import Record, Render, line_of, tail_of
+from flask_cors_env.audit.render import render as as_json
 from flask_cors_env.audit.sink import Sink
 
 LOGGER = "flask_cors_env.audit"
@@ -42,8 +43,8 @@ class Route(Protocol):
     def takes(self, level: str) -> bool:
         """Whether an event of *level* will be written, as far as can be told."""
 
-    def emit(self, level: str, event: Event) -> None:
-        """Write *event*, which is given away, or raise."""
+    def emit(self, event: Event, record: Record) -> None:
+        """Write *event*, whose beginning is given away and whose other fields are *record*'s, or raise."""
 
 
 def _run(processors: Sequence[Processor], logger: Any, level: str, event: MutableMapping[str, Any]) -> Any:
@@ -67,12 +68,20 @@ class OwnRoute:
         """Every level."""
         return True
 
-    def emit(self, level: str, event: Event) -> None:
+    def emit(self, event: Event, record: Record) -> None:
         """Write *event*, or raise."""
-        processed: Any = event
-        for processor in self._chain:
-            processed = processor(self._logger, level, processed)
-        self._logger.write(processed)
+        self._logger.write(_run(self._chain, self._logger, record.level, {**event, **record.fields}))
+
+
+class LineRoute(OwnRoute):
+    """The same where no processor and no format has a say: what events have in common is encoded once."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def emit(self, event: Event, record: Record) -> None:
+        """Write *event*, or raise."""
+        self._sink.write(line_of(event, record))
 
 
 class StructlogRoute:
@@ -90,9 +99,9 @@ class StructlogRoute:
         logger = self._made()
         return _passes(logger, level) if isinstance(logger, logging.Logger) else True
 
-    def emit(self, level: str, event: Event) -> None:
+    def emit(self, event: Event, record: Record) -> None:
         """Write *event*, or raise; what the app has bound is in it already where it is this request's."""
-        contextvars.copy_context().run(self._emit_alone, level, event)
+        contextvars.copy_context().run(self._emit_alone, record.level, {**event, **record.fields})
 
     def _emit_alone(self, level: str, event: Event) -> None:
         structlog.contextvars.clear_contextvars()
@@ -149,9 +158,10 @@ class LoggingRoute:
         """Whether *level* passes the logger and one of the handlers it reaches."""
         return _passes(self.logger, level)
 
-    def emit(self, level: str, event: Event) -> None:
+    def emit(self, event: Event, record: Record) -> None:
         """Hand *event* to the handlers; what they swallow is theirs."""
-        made = _run(self._processors, self.logger, level, event)
+        level = record.level
+        made = _run(self._processors, self.logger, level, {**event, **record.fields})
         text = self._render(None, level, dict(made)).decode().rstrip("\n")
         self.logger.log(LEVELS[level], Message(made, text))
 
@@ -230,12 +240,18 @@ class Routes:
     """
 
     def __init__(self, where: str, sink: Sink, processors: Sequence[Processor], render: Render) -> None:
-        self.own = OwnRoute(sink, processors, render)
+        self.own = (
+            LineRoute(sink) if render is as_json and not processors else OwnRoute(sink, processors, render)
+        )
         self._processors = processors
         self._logging = LoggingRoute(processors, render)
         self._structlog: StructlogRoute | None = None
         self._is_auto = where == "auto"
         self._is_apps = where == "app"
+
+    def tail(self, fields: Event) -> bytes:
+        """What a `Record` of *fields* has to have ready."""
+        return tail_of(fields) if isinstance(self.own, LineRoute) else b""
 
     def find(self) -> Route:
         """The route that an event takes now."""

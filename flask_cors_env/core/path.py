@@ -281,18 +281,21 @@ class PathIndex(Generic[T]):
     Args:
         entries: Patterns with their values. Which of two equally specific patterns is found on a path that
             both cover is not said; `overlaps` tells such pairs.
+
+    Attributes:
+        everything: The value of the one pattern that there is, if that covers every path; else None.
     """
 
     def __init__(self, entries: Iterable[tuple[PathPattern, T]] = ()) -> None:
         self._literal: dict[str, T] = {}
         self._root: _Node[T] = _Node()
         self._depth = 0
-        self._everything: T | None = None
+        self.everything: T | None = None
         entries = list(entries)
         for pattern, value in entries:
             self._add(pattern, value)
         if len(entries) == 1 and entries[0][0].is_everything:
-            self._everything = entries[0][1]
+            self.everything = entries[0][1]
 
     def _add(self, pattern: PathPattern, value: T) -> None:
         if pattern.is_literal:
@@ -310,8 +313,8 @@ class PathIndex(Generic[T]):
 
     def find(self, path: str) -> T | None:
         """The value that governs *path*, which has one leading slash; None if no pattern covers it."""
-        if self._everything is not None:
-            return self._everything
+        if self.everything is not None:
+            return self.everything
         found = self._find(path)
         if found is not None and "/." in path:
             resolved = without_dot_segments(path)

@@ -187,6 +187,8 @@ class Resource:
     #: What a preflight may ask for by name, the safelisted methods included.
     allowed_methods: frozenset[str] = field(init=False, repr=False)
     vary: tuple[str, ...] = field(init=False, repr=False)
+    #: What every response has to a request without an origin; nothing where the resource is left alone.
+    passing: Fields = field(init=False, repr=False)
     preflight_vary: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -308,8 +310,15 @@ def _prepare(resource: Resource) -> dict[str, Any]:
         "preflight_tail": preflight_tail(resource, methods or "", headers or "") if static else None,
         "allowed_methods": protocol.SAFELISTED_METHODS | named - {"*"},
         "vary": () if constant else ("Origin",),
+        "passing": _passing(resource, tail),
         "preflight_vary": protocol.PREFLIGHT_VARY[1:] if constant else protocol.PREFLIGHT_VARY,
     }
+
+
+def _passing(resource: Resource, tail: Fields) -> Fields:
+    if not resource.enabled:
+        return ()
+    return ((protocol.ACAO, ANY.text), *tail) if resource.origins.any else (("Vary", "Origin"),)
 
 
 def preflight_tail(resource: Resource, methods: str, headers: str) -> Fields:
@@ -350,7 +359,7 @@ class Policy:
             whose fields contradict each other.
     """
 
-    __slots__ = ("_index", "_named", "environment", "id", "resources")
+    __slots__ = ("_index", "_named", "environment", "everywhere", "id", "is_development", "resources")
 
     def __init__(self, resources: Iterable[Resource] = (), *, environment: str = "production") -> None:
         self.resources = tuple(resources)
@@ -365,12 +374,11 @@ class Policy:
         for overlap in overlaps(entries):
             raise ValueError(f"{overlap.one[0].text} and {overlap.other[0].text} are equally specific")
         self._index = PathIndex(entries)
+        #: The resource that governs every path, where one alone does; else None.
+        self.everywhere = self._index.everything
+        #: Whether refusals may be explained to the browser.
+        self.is_development = environment == DEVELOPMENT
         self.id = "p-" + hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]
-
-    @property
-    def is_development(self) -> bool:
-        """Whether refusals may be explained to the browser."""
-        return self.environment == DEVELOPMENT
 
     def resource_for(self, path: str) -> Resource | None:
         """The resource that governs *path*, which has one leading slash; None if none does."""

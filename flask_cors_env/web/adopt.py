@@ -17,7 +17,8 @@ from flask import Flask, Response, after_this_request, appcontext_pushed, reques
 from werkzeug.datastructures import Headers
 
 from flask_cors_env.web.extension import KEY, govern_marked_views
-from flask_cors_env.web.middleware import SERVED_BY, Active, Middleware
+from flask_cors_env.web.middleware import SERVED_BY, Middleware
+from flask_cors_env.web.outcome import Active
 from flask_cors_env.web.views import marked_views
 
 if TYPE_CHECKING:

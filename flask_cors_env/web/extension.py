@@ -36,7 +36,8 @@ from flask_cors_env.core.policy import Policy, path_entries
 from flask_cors_env.core.request import page_requests
 from flask_cors_env.web import marks
 from flask_cors_env.web.marks import Mark
-from flask_cors_env.web.middleware import Active, Middleware
+from flask_cors_env.web.middleware import Middleware
+from flask_cors_env.web.outcome import Active
 from flask_cors_env.web.reload import Watch, tell_changed, tell_rejected
 from flask_cors_env.web.routes import advice
 from flask_cors_env.web.views import BlueprintPolicy, Selector, Table, blueprint_policy, marked_views
@@ -441,7 +442,7 @@ class _State:
             raise
         self._built = replace(built, environment=self.built.environment)
         self._selector = selector
-        self._active = active._replace(policy=built.policy, selector=selector)
+        self._active = Active(built.policy, active.log, selector)
         if built.policy.id != active.policy.id:
             tell_changed(active.log, active.policy, built.policy, trigger)
             _tell(self._built, active.log, self._app)

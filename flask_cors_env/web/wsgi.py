@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from flask import has_request_context
 from flask import request as flask_request
 
 from flask_cors_env.audit.event import Surroundings, trace_of
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _TOUCHED = RESPONSE_FIELDS | {"vary"}
 _ACAO = "access-control-allow-origin"
+_INITIALS = frozenset("AaVv")
+_current_request = flask_request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001 - asked once, not three times
 
 
 def path_of(environ: WSGIEnvironment) -> str:
@@ -30,12 +33,12 @@ def path_of(environ: WSGIEnvironment) -> str:
     return "/" + raw.lstrip("/")
 
 
-def request_of(environ: WSGIEnvironment, origin: str | None, path: str) -> Request:
+def request_of(environ: WSGIEnvironment, origin: str | None) -> Request:
     """The request that a decision is made on."""
     return Request(
         origin,
         environ.get("REQUEST_METHOD", "GET"),
-        path,
+        path_of(environ),
         environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
         environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
         is_same_origin(environ, origin),
@@ -53,81 +56,80 @@ def is_same_origin(environ: WSGIEnvironment, origin: str | None) -> bool:
     if environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":
         return True
     scheme = environ.get("wsgi.url_scheme", "http")
-    host: str = environ.get("HTTP_HOST") or _server_name(environ)
     port = DEFAULT_PORTS.get(scheme)
-    return origin == f"{scheme}://{host.lower().removesuffix(f':{port}')}"
+    return origin == f"{scheme}://{host_of(environ).lower().removesuffix(f':{port}')}"
 
 
-def _server_name(environ: WSGIEnvironment) -> str:
-    return f"{environ.get('SERVER_NAME', '')}:{environ.get('SERVER_PORT', '')}"
+def host_of(environ: WSGIEnvironment) -> str:
+    """The request's host and port: what the client says, else the server's own."""
+    host: str = (
+        environ.get("HTTP_HOST") or f"{environ.get('SERVER_NAME', '')}:{environ.get('SERVER_PORT', '')}"
+    )
+    return host
 
 
 def surroundings_of(environ: WSGIEnvironment) -> Surroundings:
-    """What the audit event tells of the request beside what the decision depends on."""
-    active = _active_request(environ)
+    """What the audit event tells of the request beside the decision, but for what is this one's alone."""
+    get = environ.get
     return Surroundings(
-        environ.get("wsgi.url_scheme"),
-        environ.get("HTTP_HOST"),
-        environ.get("REMOTE_ADDR"),
-        environ.get("HTTP_SEC_FETCH_SITE"),
-        None if active is None or active.url_rule is None else active.url_rule.rule,
-        "HTTP_AUTHORIZATION" in environ,
-        environ.get("HTTP_USER_AGENT"),
-        _trace_of(environ),
-        active is not None,
+        get("wsgi.url_scheme"), get("HTTP_HOST"), get("HTTP_SEC_FETCH_SITE"), "HTTP_AUTHORIZATION" in environ
     )
 
 
-def _active_request(environ: WSGIEnvironment) -> Any:
+def active_request(environ: WSGIEnvironment) -> Any:
     """Flask's active request if it is this one; else None."""
-    if not has_request_context():
+    try:
+        active: Any = _current_request()
+    except RuntimeError:  # there is none
         return None
-    active: Any = flask_request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - one proxy look-up, not three
     return active if active.environ is environ else None
 
 
-def _trace_of(environ: WSGIEnvironment) -> tuple[str, str] | None:
+def trace_ids(environ: WSGIEnvironment) -> tuple[str, str] | None:
     """The active span's ids, where the app has OpenTelemetry; else those that the request names."""
     telemetry = sys.modules.get("opentelemetry.trace")
     if telemetry is not None:
-        context = telemetry.get_current_span().get_span_context()
-        if context.is_valid:
-            return f"{context.trace_id:032x}", f"{context.span_id:016x}"
+        with contextlib.suppress(Exception):  # an event without its trace is better than none
+            context = telemetry.get_current_span().get_span_context()
+            if context.is_valid:
+                return f"{context.trace_id:032x}", f"{context.span_id:016x}"
     named = environ.get("HTTP_TRACEPARENT")
     return None if named is None else trace_of(named)
 
 
 @functools.lru_cache
-def _vary_field(names: tuple[str, ...]) -> Fields:
+def vary_field(names: tuple[str, ...]) -> Fields:
+    """The ``Vary`` field of *names*; nothing where there are none."""
     return (("Vary", ", ".join(names)),) if names else ()
 
 
-def set_fields(
-    present: list[tuple[str, str]], fields: Fields, vary: tuple[str, ...]
-) -> tuple[list[tuple[str, str]], bool]:
+def set_fields(present: list[tuple[str, str]], fields: Fields) -> tuple[list[tuple[str, str]], bool]:
     """
-    The response fields with *fields* set and *vary* merged.
+    The response fields with *fields* set, those named ``Vary`` merged.
 
     Returns:
         The new list, and whether the application had set Access-Control fields of its own.
     """
-    names = [name.lower() for name, _ in present]
-    if _TOUCHED.isdisjoint(names):
-        return [*present, *_vary_field(vary), *fields], False
-    kept: list[tuple[str, str]] = []
-    varies: list[str] = []
-    conflict = False
-    for name, item in zip(names, present, strict=True):
-        if name == "vary":
-            varies.append(item[1])
-        elif name in RESPONSE_FIELDS:
-            conflict = True
-        else:
-            kept.append(item)
-    if varies or vary:
-        kept.append(("Vary", ", ".join(merge_vary(varies, vary))))
-    kept += fields
-    return kept, conflict
+    if not _has_any(present, _TOUCHED):
+        return [*present, *fields], False
+    kept = [item for item in present if item[0].lower() not in _TOUCHED]
+    varied = merge_vary(_vary_of(present), _vary_of(fields))
+    if varied:
+        kept.append(("Vary", ", ".join(varied)))
+    kept += [field for field in fields if field[0] != "Vary"]
+    return kept, _has_any(present, RESPONSE_FIELDS)
+
+
+def _has_any(present: Iterable[tuple[str, str]], names: frozenset[str]) -> bool:
+    """Whether a field has one of *names*, lower case, all of which begin with one of two letters."""
+    for name, _ in present:  # noqa: SIM110 - a generator costs more than the comparisons
+        if name[:1] in _INITIALS and name.lower() in names:
+            return True
+    return False
+
+
+def _vary_of(fields: Iterable[tuple[str, str]]) -> list[str]:
+    return [value for name, value in fields if name.lower() == "vary"]
 
 
 def has_own_fields(present: list[tuple[str, str]]) -> bool:

@@ -22,10 +22,12 @@ from flask_cors_env.audit.event import (
     FIELDS,
     GAP,
     Surroundings,
+    Told,
     clean,
     decision_fields,
     json_schema,
     network_of,
+    own_fields,
     unescape,
 )
 from flask_cors_env.audit.opening import _format
@@ -102,7 +104,7 @@ def test_what_is_no_escape_of_ours_stays_as_it_is(value):
 def test_an_event_names_the_fields_that_do_not_hold_the_whole(origin, method, names):
     request = Request(origin, "OPTIONS", "/", method, names)
     decision = decide(Policy([Resource.parse()]), request)
-    event = decision_fields(request, decision, Surroundings(), 403, "p-0")
+    event = decision_fields(request, decision, Surroundings(), "p-0")
     sent = {"cors.origin": origin, "cors.request.method": method, "cors.request.headers": names}
     cut = [name for name, value in sent.items() if value and unescape(event[name]) != value]
     told = event.get("cors.audit.truncated", "").split(",")
@@ -328,8 +330,9 @@ def test_the_schema_refuses_what_is_not_in_the_catalogue(foreign):
     sink = Lines()
     request = Request(APP)
     policy = Policy([Resource.parse(origins=[APP])])
-    fields = decision_fields(request, decide(policy, request), Surroundings(), 200, policy.id)
-    log_to(sink).write("info", DECISION, fields)
+    fields = decision_fields(request, decide(policy, request), Surroundings(), policy.id)
+    log = log_to(sink)
+    log.emit(log.record("info", DECISION, fields), own_fields(Told(), 200, "203.0.113.7", "/items"))
     (event,) = sink.events
     assert valid({**event, "request_id": "the app's own"})
     with pytest.raises(ValidationError):
@@ -341,8 +344,9 @@ def test_an_event_that_cannot_be_made_is_a_loss_and_the_request_is_answered(monk
     client = app.test_client()
     client.get("/items", headers={"Origin": APP})
     with monkeypatch.context() as broken:
-        broken.setattr("flask_cors_env.web.middleware.decision_fields", lambda *_: 1 / 0)
-        response = client.get("/items", headers={"Origin": APP})
+        broken.setattr("flask_cors_env.web.outcome.decision_fields", lambda *_: 1 / 0)
+        new = {"Origin": APP, "Authorization": "x"}  # of what is remembered the event is made already
+        response = client.get("/items", headers=new)
         assert response.headers["Access-Control-Allow-Origin"] == APP
     client.get("/items", headers={"Origin": APP})
     lines = capfd.readouterr().err.splitlines()

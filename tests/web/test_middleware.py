@@ -352,7 +352,7 @@ def test_views_are_found_where_the_url_map_matches_hosts(matching):
 
 def test_a_failure_of_our_own_shares_nothing_and_the_app_still_answers(monkeypatch, capfd):
     app, _ = make(ORIGINS=APP)
-    monkeypatch.setattr("flask_cors_env.web.middleware.decide_within", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("flask_cors_env.web.outcome.decide_within", lambda *_, **__: 1 / 0)
     client = app.test_client()
     assert protocol_fields(client.get("/items", headers={"Origin": APP})) == VARY
     assert preflight(client).status_code == 403
