@@ -1,0 +1,125 @@
+"""``flask cors tail``: a log as it is written, for reading."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any, NamedTuple, TypeGuard
+
+import click
+
+from flask_cors_env.answers.columns import event_of
+from flask_cors_env.answers.files import STDIN
+from flask_cors_env.answers.following import Follower
+from flask_cors_env.answers.lines import Record, Torn, read, records
+from flask_cors_env.audit.event import DECISION, unescape
+from flask_cors_env.audit.render import render_console
+from flask_cors_env.core.reason import Verdict
+
+#: Seconds between two looks at the file.
+_PAUSE = 0.2
+
+
+@click.command()
+@click.argument("log", metavar="LOG")
+@click.option(
+    "-n", "count", default=10, show_default=True, type=click.IntRange(0), help="How many to begin with."
+)
+@click.option("--deny", "denials", is_flag=True, help="Denials only.")
+@click.option("--origin", help="Requests of this origin only.")
+@click.option("--resource", help="What this resource governs only.")
+@click.option("--reason", help="Decisions with this one among their reasons only.")
+@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON, one record a line.")
+def command(  # noqa: PLR0913 - one parameter an option
+    *,
+    log: str,
+    count: int,
+    denials: bool,
+    origin: str | None,
+    resource: str | None,
+    reason: str | None,
+    as_plain_json: bool,
+) -> None:
+    """Follow LOG as it is written and rotated, in sentences. - is standard input, from its beginning."""
+    wanted = Wanted(denials=denials, origin=origin, resource=resource, reason=reason)
+    try:
+        for record in followed(log, count, wanted):
+            click.echo(_as_line(record) if as_plain_json else sentence(record))
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        # what is left in the buffer is nobody's, and must not be tried again when the interpreter ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Wanted(NamedTuple):
+    """Which records are; None asks for nothing in particular, and without any demand all are."""
+
+    denials: bool = False
+    origin: str | None = None
+    resource: str | None = None
+    reason: str | None = None
+
+    def takes(self, record: Record | Torn | None) -> TypeGuard[Record]:
+        """Whether *record* is one that is asked for."""
+        if record is None or isinstance(record, Torn):
+            return False
+        return not any(self) or (event_of(record) == DECISION and self._fits(record))
+
+    def _fits(self, record: Record) -> bool:
+        return (
+            (not self.denials or record.get("cors.decision") == Verdict.DENY)
+            and self.origin in {None, unescape(str(record.get("cors.origin")))}
+            and self.resource in {None, record.get("cors.resource")}
+            and (self.reason is None or self.reason in str(record.get("cors.reasons")).split(","))
+        )
+
+
+def followed(log: str, count: int, wanted: Wanted) -> Iterator[Record]:
+    """The last *count* records of *log* that are wanted, then those that are written from now on."""
+    if log == STDIN:
+        yield from _wanted(records(sys.stdin.buffer), wanted)
+        return
+    with Follower(log) as follower:
+        last = follower.last(count, lambda line: any(map(wanted.takes, read(line))))
+        lines = chain(last, follower.lines(_pause()))
+        yield from _wanted(records(lines), wanted)
+
+
+def _wanted(found: Iterator[Record | Torn | None], wanted: Wanted) -> Iterator[Record]:
+    return (record for record in found if wanted.takes(record))
+
+
+def _pause() -> Callable[[], bool]:
+    """What waits a moment, and says False once nobody reads what is printed."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+    except (AttributeError, OSError, ValueError):  # a system, or an output, that cannot be asked
+
+        def sleep() -> bool:
+            time.sleep(_PAUSE)
+            return True
+
+        return sleep
+    return lambda: not poll.poll(_PAUSE * 1000)
+
+
+def sentence(record: Record) -> str:
+    """The record for a person, in one line and escaped again: a foreign log may hold anything."""
+    plain: dict[str, Any] = {
+        name: value if isinstance(value, str | int | float | None) else json.dumps(value)
+        for name, value in record.items()
+    }
+    plain["event"] = event_of(record) or plain.get("event")
+    level = str(plain.get("level", ""))
+    return render_console(None, level, plain).decode().removesuffix("\n")
+
+
+def _as_line(record: Record) -> str:
+    return json.dumps(record, separators=(",", ":"))
