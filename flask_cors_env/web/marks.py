@@ -75,7 +75,7 @@ def of_view(app: Flask, view: Any, method: str) -> Mark | None:
         if handler is None and method == "HEAD":
             handler = getattr(view_class, "get", None)
         found = None if handler is None else _of_function(app, handler)
-        found = found or _of_function(app, view_class.dispatch_request)
+        found = found or _of_function(app, getattr(view_class, "dispatch_request", None))
     found = found or _of_function(app, view)
     if found is None and view_class is not None:
         found = _of_bearer(app, view_class)

@@ -14,6 +14,7 @@ from flask import Flask, Response, jsonify
 from flask_cors_env import CORS, cross_origin
 
 OTHER = "https://other.example.com"
+BI = "https://bi.example.com"
 ENVIRON = {
     "CORS_ENV": "production",
     "CORS_ORIGINS": f"{APP},{OTHER}",
@@ -199,6 +200,54 @@ def test_flask_limiter_counts_no_preflight_and_its_refusal_is_shared(shop, capfd
     assert logged(capfd) == [*[ALLOWED] * 5, *statuses, ALLOWED]
 
 
+# --- a decorator of theirs and ours, in either order
+
+
+def jwt_guard(app):
+    from flask_jwt_extended import JWTManager, jwt_required
+
+    JWTManager(app)
+    return jwt_required()
+
+
+def basic_guard(app):
+    from flask_httpauth import HTTPBasicAuth
+
+    del app
+    return HTTPBasicAuth().login_required
+
+
+def nothing_goes(app):
+    from flask_limiter import Limiter
+    from flask_limiter.util import get_remote_address
+
+    return Limiter(get_remote_address, app=app, storage_uri="memory://").limit("0 per hour")
+
+
+@pytest.mark.parametrize("place", ["above", "below"])
+@pytest.mark.parametrize(("guard", "status"), [(jwt_guard, 401), (basic_guard, 401), (nothing_goes, 429)])
+def test_the_decorator_holds_above_and_below_a_guards(guard, status, place, shop, capfd):
+    ours = cross_origin(BI, max_age="2h")
+
+    def install(app):
+        theirs = guard(app)
+        view = ours(theirs(lambda: "")) if place == "above" else theirs(ours(lambda: ""))
+        app.add_url_rule("/items", "items", view, methods=["GET", "PUT"])
+
+    app = shop(install)
+    own = {**PREFLIGHT, "Access-Control-Allow-Origin": BI}
+    assert answer(preflight(app.test_client(), origin=BI)) == (204, own)
+    assert preflight(app.test_client(), origin=APP).status_code == 403
+    assert answer(get(app, origin=BI)) == (status, shared(BI))
+    assert answer(get(app, origin=APP)) == (status, {"Vary": "Origin"})
+    assert logged(capfd) == [
+        ALLOWED,
+        ("preflight", "deny", 403, None),
+        ("actual", "allow", status, "/items"),
+        ("actual", "deny", status, "/items"),
+    ]
+
+
 # --- Flask-Talisman
 
 
@@ -260,6 +309,46 @@ def test_flask_restx_answers_no_preflight_and_its_errors_are_shared(shop, capfd)
         ("actual", "allow", 404, None),
         ("actual", "allow", 200, "/swagger.json"),
     ]
+
+
+def decorated_methods(resource):
+    class Items(resource):
+        @cross_origin(BI)
+        def get(self):
+            return []
+
+        @cross_origin(BI)
+        def put(self):
+            return []
+
+    return Items
+
+
+def decorated_class(resource):
+    class Items(resource):
+        decorators = (cross_origin(BI),)
+
+        def get(self):
+            return []
+
+        def put(self):
+            return []
+
+    return Items
+
+
+@pytest.mark.parametrize("make", [decorated_methods, decorated_class])
+def test_the_decorator_holds_on_a_resource_of_flask_restx(make, shop):
+    def install(app):
+        from flask_restx import Api, Resource
+
+        Api(app).add_resource(make(Resource), "/items")
+
+    app = shop(install)
+    assert preflight(app.test_client(), origin=BI).status_code == 204
+    assert preflight(app.test_client(), origin=APP).status_code == 403
+    assert answer(get(app, origin=BI)) == (200, shared(BI))
+    assert answer(get(app, origin=APP)) == (200, {"Vary": "Origin"})
 
 
 # --- Flask-Smorest
