@@ -122,7 +122,11 @@ def explain(  # noqa: PLR0913 - one parameter an option
     no_app: bool,
     as_plain_json: bool,
 ) -> None:
-    """Say what is decided about a page's request for PATH, and what to change for another outcome."""
+    """
+    Say what is decided about a page's request for PATH, and what to change for another outcome.
+
+    Where the app routes by host, PATH is a whole URL.
+    """
     from flask_cors_env.cli import steps  # noqa: PLC0415 - see above
 
     state = _state(ctx, as_environment, no_app=no_app)

@@ -41,6 +41,7 @@ from flask_cors_env.web.outcome import Active
 from flask_cors_env.web.reload import Watch, tell_changed, tell_rejected
 from flask_cors_env.web.routes import advice
 from flask_cors_env.web.views import BlueprintPolicy, Selector, Table, blueprint_policy, marked_views
+from flask_cors_env.web.wsgi import placed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -189,7 +190,7 @@ class CORS:
         Args:
             origin: The page's origin; None for a request without one.
             method: As the page's script names it.
-            path: With one leading slash.
+            path: With one leading slash; or a whole URL, where the app routes by host.
             headers: Names of the request headers that the script sets and a preflight has to ask for; a
                 string is a list of them, as it is in options.
             app: The app; None for the current one.
@@ -379,13 +380,15 @@ class _State:
             raise RuntimeError("the policy has not been judged yet")
         return self._built
 
-    def decisions(self, origin: str | None, method: str, path: str, headers: Iterable[str]) -> list[Decision]:
+    def decisions(self, origin: str | None, method: str, url: str, headers: Iterable[str]) -> list[Decision]:
         """What is decided about each request that a browser sends for a page's: a preflight if need be."""
         policy, selector = self.policy, self._selector
+        base_url, path = placed(url, self._app.config)
         if selector is None:
             resource = policy.resource_for(path)
         else:
-            resource = selector.for_request(EnvironBuilder(path, method=method).get_environ(), path, method)
+            environ = EnvironBuilder(path, base_url, method=method).get_environ()
+            resource = selector.for_request(environ, path, method)
         requests = page_requests(origin, method, path, headers)
         return [decide_within(resource, request, explained=policy.is_development) for request in requests]
 

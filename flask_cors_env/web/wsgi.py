@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from flask import request as flask_request
 
@@ -31,6 +32,15 @@ def path_of(environ: WSGIEnvironment) -> str:
     if not raw.isascii():
         raw = raw.encode("latin-1", "replace").decode("utf-8", "replace")
     return "/" + raw.lstrip("/")
+
+
+def placed(url: str, config: Mapping[str, Any]) -> tuple[str, str]:
+    """The base URL and the path of *url*; a path alone is on the host that the app's *config* names."""
+    if "://" not in url:
+        trusted = config.get("TRUSTED_HOSTS") or ["localhost"]
+        return f"http://{config.get('SERVER_NAME') or trusted[0].lstrip('.')}", url
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}", unquote(parts.path) or "/"
 
 
 def request_of(environ: WSGIEnvironment, origin: str | None) -> Request:
