@@ -187,6 +187,8 @@ class CORS:
         """
         What would be decided about a page's request, its preflight if it needs one.
 
+        Before the first request it is by what is known at the call.
+
         Args:
             origin: The page's origin; None for a request without one.
             method: As the page's script names it.
@@ -197,9 +199,14 @@ class CORS:
 
         Returns:
             The preflight's decision where there is one, else the request's own.
+
+        Raises:
+            CORSConfigError: The policy is not one to decide by.
         """
         names = headers.replace(",", " ").split() if isinstance(headers, str) else headers
-        return _state_of(app).decisions(origin, method, path, names)[0]
+        state = _state_of(app)
+        state.look_again()
+        return state.decisions(origin, method, path, names)[0]
 
 
 def _refuse_late(app: Flask) -> None:
@@ -362,6 +369,11 @@ class _State:
         inputs = replace(self._read(None), command=command)
         self._built, self._selector = self._build(inputs, as_environment)
         _refuse_sink(self._built)
+
+    def look_again(self) -> None:
+        """Judge what is known by now if no request has settled it: views may have come since `init_app`."""
+        if self._active is None and self._error is None:
+            self.judge()
 
     def fail(self, error: CORSConfigError) -> None:
         """Raise *error* for every request from now on."""

@@ -75,6 +75,16 @@ def test_where_an_argument_decides_the_remedy_names_the_argument(capfd):
     ]
 
 
+def test_what_would_be_decided_is_told_before_any_request():
+    app, cors = governed(origins=APP)
+    app.add_url_rule("/report", endpoint="report", view_func=cross_origin(BI)(empty))
+    decisions = [cors.decide(origin=origin, path="/report", app=app) for origin in (BI, APP)]
+    assert [(d.verdict, d.resource.name) for d in decisions] == [
+        ("allow", "view:report"),
+        ("deny", "view:report"),
+    ]
+
+
 def test_bare_it_inherits_everything():
     app, _ = governed(origins=BI)
 
