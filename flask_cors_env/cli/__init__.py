@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: The commands that stand in modules of their own, as ``command``.
-_MODULES = {"replay": "outcomes", "suggest": "proposal", "tail": "tailing"}
+_MODULES = {"replay": "outcomes", "suggest": "proposal", "blame": "turns", "tail": "tailing"}
 
 
 class _Commands(click.Group):

@@ -1,0 +1,89 @@
+"""``flask cors blame``: since which change of policy an origin is let in, and by which entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from flask_cors_env.answers.blame import Blame, Cause, Since, Turn, blame, question
+from flask_cors_env.answers.engine import answers
+from flask_cors_env.answers.files import LogError
+from flask_cors_env.audit.event import clean
+from flask_cors_env.cli import asking
+from flask_cors_env.cli.render import as_json, table
+
+_HEAD = ("SINCE", "RESOURCE", "POLICY", "BY", "ORIGIN IS", "ENTRY")
+
+
+@click.command()
+@click.argument("origin")
+@asking.LOGS
+@asking.JSON
+def command(*, origin: str, logs: tuple[str, ...], as_plain_json: bool) -> None:
+    """Say since which change of policy ORIGIN is let in, and by which entry."""
+    asked = question(origin)
+    try:
+        told = answers(logs, [asked])
+    except LogError as error:
+        raise click.UsageError(str(error)) from None
+    found = blame(origin, told.policies, told.rows[asked.name])
+    if not found.turns:
+        raise click.UsageError("the log tells of no policy, and of no request of this origin")
+    click.echo(as_json(_as_value(found)) if as_plain_json else "\n".join(_lines(found)))
+
+
+def _lines(found: Blame) -> Iterator[str]:
+    several = len({turn.service for turn in found.turns}) > 1
+    yield from table(_HEAD, (_row(turn, several=several) for turn in found.turns))
+    yield ""
+    for since in found.since:
+        yield _sentence(since, several=several)
+    if not found.since:
+        yield f"{clean(found.origin)} is not let in"
+
+
+def _row(turn: Turn, *, several: bool) -> tuple[str, ...]:
+    when = f"{asking.when(turn.at)}{' or before' if turn.is_first else ''}"
+    entry = clean(turn.entry) if turn.entry else "-"
+    return (
+        when,
+        _where(turn, several=several),
+        clean(turn.policy),
+        clean(turn.cause),
+        turn.standing.value,
+        entry,
+    )
+
+
+def _where(turn: Turn, *, several: bool) -> str:
+    return clean(f"{turn.service} {turn.resource}" if several else turn.resource)
+
+
+def _sentence(since: Since, *, several: bool) -> str:
+    turn = since.turn
+    entry = f"by {clean(since.entry)}" if since.entry else "by an entry that the log does not tell"
+    begun = "at the latest since" if turn.is_first else "since"
+    last = f", the last at {asking.when(since.last)}" if since.last else ""
+    place = _where(turn, several=several)
+    return (
+        f"let in to {place} {entry}, {begun} {asking.when(turn.at)} ({_cause(turn)}); "
+        f"{since.requests} requests allowed{last}"
+    )
+
+
+def _cause(turn: Turn) -> str:
+    if turn.cause == Cause.SEEN:
+        return f"the first decision by {clean(turn.policy)}"
+    was = f"{clean(turn.previous)} to " if turn.previous else ""
+    return f"{clean(turn.cause)}: {was}{clean(turn.policy)}"
+
+
+def _as_value(found: Blame) -> dict[str, Any]:
+    return {
+        "origin": found.origin,
+        "let_in": bool(found.since),
+        "turns": [turn._asdict() for turn in found.turns],
+        "since": [{**since._asdict(), "turn": since.turn._asdict()} for since in found.since],
+    }
