@@ -9,15 +9,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from apps import APP, make, preflight
+from click.testing import CliRunner
 from regenerate import readme
 from regenerate import reference as settings_reference
 
 from flask_cors_env import cors_decided
+from flask_cors_env.cli import cors
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
 VOLATILE = {"timestamp", "log.record.uid"}
 OF_THE_SERVER = {"Server", "Date", "Connection"}
+BI = "https://bi.example.com"
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 DECISION_ID = r"(?<=CORS-Decision-Id: )[0-9a-f]{12}-[0-9]+"  # new each time
 
 
@@ -179,3 +184,34 @@ def test_the_shown_story_is_what_the_test_of_a_policy_tells(run_the_test_of_a_po
     done = run_the_test_of_a_policy()
     assert done.returncode == 1
     assert f" CORS -------------------------------------\n{story}" in done.stdout
+
+
+@pytest.fixture
+def history(tmp_path, monkeypatch):
+    """The log of an app over a reload, and the policy to try, where the commands run."""
+    monkeypatch.chdir(tmp_path)
+    (env,) = [block for block in blocks("sh") if block.startswith("# next.env\n")]
+    (tmp_path / "next.env").write_text(env)
+    extension = None
+    for origins in ([APP], [APP, "https://*.example.com"]):
+        text = f'origins = {json.dumps(origins)}\nallow_headers = ["X-Api-Key"]\n'
+        (tmp_path / "cors.toml").write_text(text)
+        if extension is None:
+            app, extension = make(CONFIG_FILE="cors.toml", AUDIT_SINK="file:audit.jsonl")
+            for method in ("PUT", "PUT", "DELETE"):
+                preflight(app.test_client(), method=method, headers="x-api-key")
+            app.test_client().get("/items", headers={"Origin": BI})
+        else:
+            extension.reload(app)
+    for _ in range(2):
+        app.test_client().get("/items", headers={"Origin": BI})
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("command", ["replay", "suggest", "blame"])
+def test_what_is_told_before_a_change_is_what_one_sees(command):
+    (block,) = [block for block in blocks("console") if block.startswith(f"$ flask cors {command} ")]
+    line, _, shown = block.partition("\n")
+    done = CliRunner().invoke(cors, shlex.split(line)[3:])
+    assert (done.exit_code, done.stderr) == (int(command == "replay"), "")
+    assert re.sub(TIME, "", done.stdout) == re.sub(TIME, "", shown)

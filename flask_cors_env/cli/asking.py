@@ -48,9 +48,7 @@ def ask(logs: Sequence[str], service: str | None) -> Evidence:
         raise click.UsageError("the log holds no decision, so it proves nothing")
     lacking = found.verification.missing + found.verification.told
     if lacking:
-        click.echo(
-            f"{lacking} records are missing or told lost: flask cors verify accounts for them", err=True
-        )
+        click.echo(f"records that are missing or told lost: {lacking}; see flask cors verify", err=True)
     return told
 
 
@@ -68,6 +66,11 @@ def asked(shape: Shape) -> str:
     if request.requested_method is None:
         return request.method
     return clean(f"preflight {request.requested_method} {request.requested_headers or ''}".strip())
+
+
+def counted(requests: int) -> str:
+    """A number of requests in words."""
+    return f"{requests} request{'' if requests == 1 else 's'}"
 
 
 def when(timestamp: str | None) -> str:

@@ -101,7 +101,7 @@ def lines(found: Replay, built: Built) -> Iterator[str]:
     for outcome, heading in _HEADINGS.items():
         told = gathered(found.of(outcome))
         if told:
-            yield f"{heading}: {found.requests(outcome)} requests"
+            yield f"{heading}: {asking.counted(found.requests(outcome))}"
             yield from table(_HEAD, map(_row, told[:_SHOWN]))
             yield from _more(told)
             yield from _doubts(found.of(outcome)) if outcome is Outcome.UNDECIDABLE else ()

@@ -59,23 +59,23 @@ def _lines(found: Suggestion, form: str) -> Iterator[str]:
 
 def _dropped(found: Suggestion) -> Iterator[str]:
     for entry in found.dropped:
-        used = f"{entry.requests} requests, named instead" if entry.requests else "not used"
+        used = f"{asking.counted(entry.requests)}, named instead" if entry.requests else "not used"
         yield f"dropped: {clean(entry.resource)} {entry.setting} {clean(entry.text)}: {used}"
 
 
 def _lacking(found: Suggestion) -> Iterator[str]:
     """What it does not let in, and what it cannot narrow."""
     for line in gathered(found.unkept):
-        yield f"not kept: {line.resource} {line.origin} {line.request}: {line.requests} requests ({line.why})"
+        request = f"{line.resource} {line.origin} {line.request}"
+        yield f"not kept: {request}: {asking.counted(line.requests)} ({line.why})"
     for name in found.programs:
         yield f"not narrowed: {clean(name)}, which the program itself declares"
 
 
 def _proof(found: Suggestion) -> str:
-    kept, opened = found.proof.requests(Outcome.SAME), len(found.opened)
+    kept, opened = found.proof.requests(Outcome.SAME), sum(judged.shape.requests for judged in found.opened)
     where = f"{found.built.policy.id} by the rules of {found.built.environment.name}"
-    lost = f"{found.lost} are not" if found.lost else "none is lost"
-    return f"{where}: {kept} requests that are let in stay so, {lost}; {opened or 'nothing'} new is let in"
+    return f"{where}: {asking.counted(kept)} kept, {found.lost} lost, {opened} let in that are refused"
 
 
 def _as_value(found: Suggestion) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def _lines(found: Blame) -> Iterator[str]:
     yield from table(_HEAD, (_row(turn, several=several) for turn in found.turns))
     yield ""
     for since in found.since:
-        yield _sentence(since, several=several)
+        yield from _end(since, several=several)
     if not found.since:
         yield f"{clean(found.origin)} is not let in"
 
@@ -61,16 +61,15 @@ def _where(turn: Turn, *, several: bool) -> str:
     return clean(f"{turn.service} {turn.resource}" if several else turn.resource)
 
 
-def _sentence(since: Since, *, several: bool) -> str:
+def _end(since: Since, *, several: bool) -> Iterator[str]:
+    """That it is let in, by what, and since when."""
     turn = since.turn
-    entry = f"by {clean(since.entry)}" if since.entry else "by an entry that the log does not tell"
+    entry = clean(since.entry) if since.entry else "an entry that the log does not tell"
     begun = "at the latest since" if turn.is_first else "since"
     last = f", the last at {asking.when(since.last)}" if since.last else ""
-    place = _where(turn, several=several)
-    return (
-        f"let in to {place} {entry}, {begun} {asking.when(turn.at)} ({_cause(turn)}); "
-        f"{since.requests} requests allowed{last}"
-    )
+    yield f"let in to {_where(turn, several=several)} by {entry}"
+    yield f"  {begun} {asking.when(turn.at)} ({_cause(turn)})"
+    yield f"  {asking.counted(since.requests)} allowed{last}"
 
 
 def _cause(turn: Turn) -> str:

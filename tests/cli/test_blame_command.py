@@ -42,10 +42,9 @@ def test_the_time_line_and_its_end_are_told(log):
         ["(time)", "or", "before", "default", "p-...", "start", "refused", "-"],
         ["(time)", "default", "p-...", "reload", "let", "in", "https://*.example.com"],
         [],
-        (
-            "let in to default by https://*.example.com, since (time) (reload: p-... to p-...); "
-            "1 requests allowed, the last at (time)"
-        ).split(),
+        ["let", "in", "to", "default", "by", "https://*.example.com"],
+        ["since", "(time)", "(reload:", "p-...", "to", "p-...)"],
+        ["1", "request", "allowed,", "the", "last", "at", "(time)"],
     ]  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def test_what_breaks_is_told_with_the_most_requests_first(replayed):
             "origin_not_listed,header_not_allowed (x-api-key)",
         ],
     ]
-    assert rows[5] == ["Newly allowed: 1 requests"]
+    assert rows[5] == ["Newly allowed: 1 request"]
     assert rows[7][:-1] == ["1", "deny", "default", EVIL, "GET", "origin_exact"]
     assert out.endswith(": breaks (1 same, 4 refused, 1 allowed, 0 undecidable)\n")
 
@@ -158,7 +158,7 @@ def test_what_the_log_lacks_is_said_beside_the_answer(log, replayed):
     lines = log.read_text().splitlines(keepends=True)
     log.write_text("".join(lines[:3] + lines[4:]))
     status, _, err = replayed()
-    assert (status, err) == (0, "1 records are missing or told lost: flask cors verify accounts for them\n")
+    assert (status, err) == (0, "records that are missing or told lost: 1; see flask cors verify\n")
 
 
 def test_nothing_from_a_client_reaches_the_terminal_raw(tmp_path):
