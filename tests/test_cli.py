@@ -246,3 +246,46 @@ def test_migrate_needs_the_app(tmp_path):
     status, out, err = flask("cors", "migrate", folder=tmp_path, CORS_ORIGINS="https://a.example/")
     assert (status, out) == (2, "")
     assert "[origin-has-path]" in err
+
+
+def test_report_tells_what_a_real_app_logged(tmp_path):
+    origins = {"CORS_ORIGINS": "https://app.example.com https://*.b.example", "CORS_ENV": "production"}
+    script = NOBODY + (
+        "client = create_app().test_client()\n"
+        "client.get('/', headers={'Origin': 'https://app.example.com'})\n"
+        "client.get('/', headers={'Origin': 'http://app.example.com'})\n"
+    )
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), **origins}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, env=environ)
+    (tmp_path / "audit.jsonl").write_bytes(done.stderr)
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    status, out, err = flask("cors", "report", "--json", "*.jsonl", folder=tmp_path, **cache)
+    told = json.loads(out)
+    assert (status, err, told["decisions"]) == (0, "", {"allow": 1, "deny": 1, "skip": 0})
+    (near,) = told["near_misses"]
+    assert (near["origin"], near["near"], near["difference"], near["variable"]) == (
+        "http://app.example.com", "https://app.example.com", "scheme", "CORS_ORIGINS",
+    )  # fmt: skip
+    assert [(e["entry"], e["requests"], e["stands"]) for e in told["entries"]] == [
+        ("https://*.b.example", 0, True), ("https://app.example.com", 1, True),
+    ]  # fmt: skip
+    assert told["integrity"]["whole"] is True
+
+
+@pytest.mark.parametrize("words", [["--since", "yesterday"], ["--engine", "abacus"]])
+def test_report_refuses_what_it_cannot_read(words, tmp_path):
+    (tmp_path / "audit.jsonl").write_text("")
+    status, out, err = flask("cors", "report", "audit.jsonl", *words, folder=tmp_path)
+    assert (status, out) == (2, "")
+    assert "Invalid value for" in err
+
+
+def test_report_reads_standard_input_and_an_empty_log(tmp_path):
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "cors", "report", "-"],
+        cwd=tmp_path, env=environ, input="starting\n", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == (
+        "0 decisions: none\n\n0 records of 0 writers; 0 torn, 0 repeated, 1 lines of others\n"
+    )

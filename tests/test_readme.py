@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from answers.generated import Generated
 from apps import APP, make, preflight
 from click.testing import CliRunner
 from regenerate import readme
@@ -215,3 +216,12 @@ def test_what_is_told_before_a_change_is_what_one_sees(command):
     done = CliRunner().invoke(cors, shlex.split(line)[3:])
     assert (done.exit_code, done.stderr) == (int(command == "replay"), "")
     assert re.sub(TIME, "", done.stdout) == re.sub(TIME, "", shown)
+
+
+def test_the_shown_report_is_what_one_sees(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("audit.jsonl").write_bytes(b"".join(made.line + b"\n" for made in Generated(20_000).lines()))
+    (shown,) = [block for block in blocks("console") if block.startswith("$ flask cors report ")]
+    command, _, expected = shown.partition("\n")
+    done = CliRunner().invoke(cors, [*shlex.split(command)[3:], "--no-cache"])
+    assert (done.exit_code, done.output) == (0, expected)

@@ -220,6 +220,7 @@ def _dedupe(connection: duckdb.DuckDBPyConnection, account: Account) -> None:
 _CHECKS = {
     Check.IS: "{} = ?",
     Check.HAS: "list_contains(string_split({}, ','), ?)",
+    Check.PRESENT: "{} IS NOT NULL AND ? = ''",
     Check.ABSENT: "{} IS NULL AND ? = ''",
     Check.FROM: "{} >= ?",
     Check.BEFORE: "{} < ?",

@@ -3,7 +3,7 @@ Questions: what can be asked of a log, each declared once and in no engine's wor
 
 A question counts the decisions that meet its conditions, by the columns it names. Columns are the catalogue's
 fields with ``_`` for ``.``, and every value is text: a string as it is, anything else as JSON writes it. What
-an engine must be able to do is all here: five conditions, a count, the first and the last time, and how many
+an engine must be able to do is all here: six conditions, a count, the first and the last time, and how many
 different values a column takes.
 """
 
@@ -53,6 +53,7 @@ class Check(Enum):
 
     IS = "is"
     HAS = "has"
+    PRESENT = "present"
     ABSENT = "absent"
     FROM = "from"
     BEFORE = "before"
@@ -65,6 +66,7 @@ class Check(Enum):
 _HOLDS: dict[Check, Callable[[Value, str], bool]] = {
     Check.IS: lambda value, operand: value == operand,
     Check.HAS: lambda value, operand: value is not None and operand in value.split(","),
+    Check.PRESENT: lambda value, _operand: value is not None,
     Check.ABSENT: lambda value, _operand: value is None,
     Check.FROM: lambda value, operand: value is not None and value >= operand,
     Check.BEFORE: lambda value, operand: value is not None and value < operand,

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 
 #: The commands that stand in modules of their own, as ``command``.
-_MODULES = {"replay": "outcomes", "suggest": "proposal", "blame": "turns", "tail": "tailing"}
+_MODULES = {
+    "blame": "turns",
+    "replay": "outcomes",
+    "report": "report",
+    "suggest": "proposal",
+    "tail": "tailing",
+}
 
 
 class _Commands(click.Group):

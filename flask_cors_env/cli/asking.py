@@ -73,6 +73,11 @@ def counted(requests: int) -> str:
     return f"{requests} request{'' if requests == 1 else 's'}"
 
 
+def safe(text: str) -> str:
+    """*text* as it is where a terminal can take it, escaped where it cannot; a log may be anybody's."""
+    return text if text.isascii() and text.isprintable() else clean(text, 10 * len(text))
+
+
 def when(timestamp: str | None) -> str:
     """A timestamp to the second."""
     return clean((timestamp or "-")[:19])

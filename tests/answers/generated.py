@@ -16,7 +16,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from flask_cors_env.audit.event import Surroundings, Told, decision_fields
+from flask_cors_env.audit.event import Surroundings, Told, add_path, decision_fields, own_fields
 from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_LOADED, SCHEMA
 from flask_cors_env.audit.loaded import write_policy
 from flask_cors_env.audit.render import render
@@ -34,7 +34,7 @@ APP, ADMIN, OLD = "https://app.shop.example", "https://admin.shop.example", "htt
 PARTNERS = "https://*.partners.example.net"
 LATE = "https://new.shop.example"
 PROBER = "198.51.100.7"
-TOLD = Told(path=True)
+ROUTE = "/api/<path:rest>"
 
 
 def policy(*more):
@@ -214,20 +214,14 @@ class Generated:
     def _template(self, number, which):
         """The line of a case, in the four pieces between what changes."""
         case, decided_by = self._cases[number], self._policies[which]
-        around = Surroundings(
-            scheme="https",
-            host=HOST,
-            client="0.0.0.0",
-            fetch_site="cross-site" if case.browser else None,
-            route="/api/items",
-            agent="Mozilla/5.0",
-        )
+        around = Surroundings("https", HOST, "cross-site" if case.browser else None)
         decision = decide(decided_by, case.request)
-        status = decision.status or 200
-        fields = decision_fields(case.request, decision, around, status, decided_by.id, TOLD)
+        own = own_fields(Told(), decision.status or 200, None, ROUTE)
+        add_path(own, case.request.path, "Mozilla/5.0")
+        fields = {**own, **decision_fields(case.request, decision, around, decided_by.id)}
         self.truth.events[number, which] = {name: _text(value) for name, value in fields.items()}
         level = "warning" if decision.verdict == "deny" else "info"
-        line = _line("@", level, "cors.decision", "#", {**fields, "client.address": "!"})
+        line = _line("@", level, "cors.decision", "#", {"client.address": "!", **fields})
         head, line = line.split(b'"@"', 1)
         middle, line = line.split(b'"#"', 1)
         rest, tail = line.split(b'"!"', 1)

@@ -1,0 +1,454 @@
+"""
+The report: who was refused and why, what is let in and by which entry, and what stands out.
+
+The engines count; what the counts come to is said here, in plain values. Nothing is guessed where a log does
+not tell: an entry is called unused only if the log would show its use, and a request is called no browser's
+only if a browser would have said so.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from flask_cors_env.answers.engine import Answers
+from flask_cors_env.answers.policies import policies
+from flask_cors_env.answers.questions import HOUR, Check, Question, Row, Value, Where, Window
+from flask_cors_env.answers.timeline import PolicyRecord
+from flask_cors_env.answers.verify import Verification
+from flask_cors_env.audit.event import clean
+from flask_cors_env.audit.fields import POLICY_REJECTED
+from flask_cors_env.core.host import is_loopback
+from flask_cors_env.core.policy import Resource
+from flask_cors_env.core.reason import Verdict
+
+#: An hour stands out with this many denials, and this many times what is usual.
+_SPIKE, _TIMES_USUAL = 10, 3
+#: A client is probing that was refused under this many origins.
+_PROBE = 10
+_HOUR_FORM = "%Y-%m-%dT%H"
+
+_DENIED = (Where("cors_decision", Check.IS, Verdict.DENY.value),)
+_ALLOWED = (Where("cors_decision", Check.IS, Verdict.ALLOW.value),)
+
+USES = Question("uses", ("cors_policy_id", "service_name", "cors_decision"))
+REFUSALS = Question(
+    "refusals",
+    (
+        "cors_origin",
+        "cors_reasons",
+        "cors_resource",
+        "cors_request_kind",
+        "cors_offending",
+        "cors_near_rule",
+        "cors_near_difference",
+        "cors_remedy_env",
+    ),
+    _DENIED,
+    ("client_address",),
+)
+ROUTES = Question("routes", ("http_route", "cors_resource", "cors_reasons"), _DENIED)
+ENTRIES = Question("entries", ("service_name", "cors_resource", "cors_rule"), _ALLOWED, ("cors_origin",))
+HOURS = Question("hours", (HOUR, "cors_decision", "cors_reason"))
+SPIKES = Question("spikes", (HOUR, "cors_origin"), _DENIED)
+CLIENTS = Question("clients", ("client_address",), _DENIED, ("cors_origin",))
+PLACES = Question("places", ("url_scheme", "server_address", "cors_request_fetch_site"))
+_SILENT = (Where("cors_origin", Check.PRESENT), Where("cors_request_fetch_site", Check.ABSENT))
+_CALLER = ("url_scheme", "server_address", "client_address")
+SILENT = Question("silent", _CALLER, _SILENT, ("cors_origin",))
+SILENT_DENIED = Question("silent_denied", _CALLER, (*_SILENT, *_DENIED))
+
+#: All that is asked for a report.
+QUESTIONS = (USES, REFUSALS, ROUTES, ENTRIES, HOURS, SPIKES, CLIENTS, PLACES, SILENT, SILENT_DENIED)
+
+
+class Use(NamedTuple):
+    """What a policy decided; ``policy`` is its id, and times are "" where records have none."""
+
+    policy: str
+    service: str
+    allow: int
+    deny: int
+    skip: int
+    first: str
+    last: str
+
+
+class Refusal(NamedTuple):
+    """
+    Requests that were refused alike.
+
+    Attributes:
+        origin: The request's origin.
+        reasons: All of them, comma-separated, the one that counts first.
+        resource: The resource that governs the path; None where none does.
+        kind: ``preflight`` or ``actual``.
+        offending: The refused method and header names, comma-separated; None where none was.
+        near: The nearest entry; None where none is near.
+        difference: In what that entry differs.
+        variable: What to change for another outcome; None where no setting does.
+        requests: How many.
+        clients: How many client addresses they came from, as the log tells them.
+        first: The earliest of their times.
+        last: The latest.
+    """
+
+    origin: str | None
+    reasons: str | None
+    resource: str | None
+    kind: str | None
+    offending: str | None
+    near: str | None
+    difference: str | None
+    variable: str | None
+    requests: int
+    clients: int
+    first: str
+    last: str
+
+
+class Route(NamedTuple):
+    """Denials on one route; None where no rule routed the request."""
+
+    route: str | None
+    resource: str | None
+    reasons: str | None
+    requests: int
+    last: str
+
+
+class Entry(NamedTuple):
+    """
+    An entry that lets origins in.
+
+    Attributes:
+        service: The app's name.
+        resource: The resource that it stands in.
+        entry: As the log writes it.
+        requests: How many it let in.
+        origins: How many different origins.
+        last: When it last did; "" for never.
+        stands: Whether it is in the app's latest policy; None where the log does not tell that policy.
+    """
+
+    service: str
+    resource: str
+    entry: str
+    requests: int
+    origins: int
+    last: str
+    stands: bool | None
+
+
+class Spike(NamedTuple):
+    """An hour with many more denials than ``usual``, the median hour's; ``origin`` is the most frequent."""
+
+    hour: str
+    requests: int
+    usual: float
+    origin: str | None
+    origin_requests: int
+
+
+class Probe(NamedTuple):
+    """A client that was refused under many origins, as a page never is."""
+
+    client: str
+    origins: int
+    requests: int
+    first: str
+    last: str
+
+
+class Script(NamedTuple):
+    """Requests with an origin that no browser sent: one says where its page is from (Sec-Fetch-Site)."""
+
+    scheme: str | None
+    host: str | None
+    client: str | None
+    requests: int
+    denied: int
+    origins: int
+    last: str
+
+
+class Turn(NamedTuple):
+    """
+    A turn of the time line.
+
+    Attributes:
+        timestamp: Of the first process that tells it.
+        event: ``cors.policy.loaded``, ``cors.policy.changed`` or ``cors.policy.rejected``.
+        policy: The id of the policy that holds from then on.
+        service: The app's name.
+        processes: How many tell it.
+        added: Entries that were added, comma-separated.
+        removed: Entries that were removed.
+        widened: Whether something is allowed that was not.
+        error: What was wrong with a policy that was rejected.
+    """
+
+    timestamp: str
+    event: str
+    policy: str
+    service: str
+    processes: int
+    added: str
+    removed: str
+    widened: bool
+    error: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """
+    What a log comes to.
+
+    Attributes:
+        first: The earliest decision's time; "" where there is none.
+        last: The latest's.
+        uses: By policy, the latest first.
+        refusals: The most frequent first, as all lists of counts.
+        routes: Likewise.
+        entries: Those with the fewest uses first.
+        allows_are_told: Whether the log shows what was allowed, so that an entry without use is unused.
+        hours: Denials by hour and reason.
+        spikes: In the order of time.
+        probes: Those with the most origins first.
+        scripts: The most frequent first.
+        unclear: How many requests may or may not be a browser's: over plain HTTP browsers do not say.
+        turns: In the order of time.
+        verification: What the log lacks, of the whole log.
+    """
+
+    first: str
+    last: str
+    uses: tuple[Use, ...]
+    refusals: tuple[Refusal, ...]
+    routes: tuple[Route, ...]
+    entries: tuple[Entry, ...]
+    allows_are_told: bool
+    hours: Mapping[str, Mapping[str, int]]
+    spikes: tuple[Spike, ...]
+    probes: tuple[Probe, ...]
+    scripts: tuple[Script, ...]
+    unclear: int
+    turns: tuple[Turn, ...]
+    verification: Verification
+
+    def total(self, verdict: Verdict) -> int:
+        """How many decisions came to *verdict*."""
+        return sum(getattr(use, verdict.value) for use in self.uses)
+
+    @property
+    def near_misses(self) -> tuple[Refusal, ...]:
+        """The refusals of origins that an entry almost lets in."""
+        return tuple(refusal for refusal in self.refusals if refusal.near is not None)
+
+
+def report(found: Answers, window: Window) -> Report:
+    """
+    What the answers to `QUESTIONS` come to.
+
+    Args:
+        found: They are.
+        window: The part of the log that was asked about.
+    """
+    rows, uses = found.rows, _uses(found.rows[USES.name])
+    hours = _hours(rows[HOURS.name])
+    is_speaking = _speaking(rows[PLACES.name])
+    silent = rows[SILENT.name]
+    return Report(
+        first=min((use.first for use in uses if use.first), default=""),
+        last=max((use.last for use in uses), default=""),
+        uses=uses,
+        refusals=tuple(_refusal(row) for row in rows[REFUSALS.name]),
+        routes=tuple(Route._make((*row.keys, row.count, row.last)) for row in rows[ROUTES.name]),
+        entries=_entries(rows[ENTRIES.name], found.policies, window),
+        allows_are_told=window.origin is None and window.reason is None and _are_allows_told(found.policies),
+        hours=hours,
+        spikes=tuple(_spikes(hours, rows[SPIKES.name])),
+        probes=tuple(_probes(rows[CLIENTS.name])),
+        scripts=tuple(_scripts(silent, rows[SILENT_DENIED.name], is_speaking)),
+        unclear=sum(row.count for row in silent if not is_speaking(row.keys[:2])),
+        turns=tuple(turn for turn in _turns(found.policies) if _is_within(turn.timestamp, window)),
+        verification=found.verification,
+    )
+
+
+def _uses(rows: Iterable[Row]) -> tuple[Use, ...]:
+    """One for each policy and service, whatever it decided."""
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.keys[0] or "", row.keys[1] or ""].append(row)
+    uses = [_use(policy, service, alike) for (policy, service), alike in found.items()]
+    return tuple(sorted(uses, key=lambda use: (use.last, use), reverse=True))
+
+
+def _use(policy: str, service: str, rows: Sequence[Row]) -> Use:
+    counts = {row.keys[2]: row.count for row in rows}
+    first = min((row.first for row in rows if row.first), default="")
+    last = max(row.last for row in rows)
+    return Use(
+        policy, service, counts.get("allow", 0), counts.get("deny", 0), counts.get("skip", 0), first, last
+    )
+
+
+def _refusal(row: Row) -> Refusal:
+    return Refusal._make((*row.keys, row.count, row.distinct[0], row.first, row.last))
+
+
+# --- entries
+
+
+def _entries(rows: Iterable[Row], records: Sequence[PolicyRecord], window: Window) -> tuple[Entry, ...]:
+    """Every entry that let an origin in, and those of the latest policies, which may not have."""
+    known, latest = policies(records), _latest(records)
+    standing = {
+        (service, resource.name, entry): None
+        for service, policy in latest.items()
+        for resource in (known[policy].resources if policy in known else ())
+        if window.resource in {None, resource.name}
+        for entry in entries_of(resource)
+    }
+    found = dict.fromkeys(standing, (0, 0, ""))
+    for row in rows:
+        service, resource, entry = (key or "" for key in row.keys)
+        found[service, resource, entry] = (row.count, row.distinct[0], row.last)
+    told = {service for service, policy in latest.items() if policy in known}
+    entries = (Entry(*key, *use, (key in standing) if key[0] in told else None) for key, use in found.items())
+    return tuple(sorted(entries, key=lambda entry: (entry.requests, entry[:3])))
+
+
+def entries_of(resource: Resource) -> Iterator[str]:
+    """What a resource's origins are called in the log when they let somebody in."""
+    if resource.enabled:
+        yield from (clean(pattern.text) for pattern in resource.origins)
+        if resource.origin_function is not None:
+            yield "callable"
+
+
+def _latest(records: Iterable[PolicyRecord]) -> dict[str, str]:
+    """The id of the policy that each service holds to, as far as the log goes."""
+    return {record.service: record.id for record in records if record.event != POLICY_REJECTED and record.id}
+
+
+def _are_allows_told(records: Iterable[PolicyRecord]) -> bool:
+    """Whether no process of the log leaves allowed requests out."""
+    return not any(
+        record.columns.get("cors_audit_level") == "deny"
+        or record.columns.get("cors_audit_enabled") == "false"
+        or "info" in record.columns.get("cors_audit_suppressed", "").split(",")
+        for record in records
+    )
+
+
+# --- what stands out
+
+
+def _hours(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
+    """Denials by hour and reason, for every hour from the first decision to the last."""
+    denied: dict[str, Counter[str]] = defaultdict(Counter)
+    told = sorted((row.keys[0] or "", row.keys[1], row.keys[2] or "", row.count) for row in rows)
+    for hour, verdict, reason, count in told:
+        denied[hour][reason] += count if verdict == Verdict.DENY else 0
+    return {hour: dict(+denied.get(hour, Counter())) for hour in _every_hour(sorted(denied))}
+
+
+def _every_hour(told: Sequence[str]) -> Iterator[str]:
+    """The hours from the first to the last; those that are told where one cannot be read."""
+    try:
+        hours = [datetime.strptime(hour, _HOUR_FORM) for hour in told]  # noqa: DTZ007 - an hour of UTC
+    except ValueError:
+        yield from told
+        return
+    hour = hours[0] if hours else None
+    while hour is not None and hour <= hours[-1]:
+        yield hour.strftime(_HOUR_FORM)
+        hour += timedelta(hours=1)
+
+
+def _spikes(hours: Mapping[str, Mapping[str, int]], rows: Iterable[Row]) -> Iterator[Spike]:
+    counts = {hour: sum(reasons.values()) for hour, reasons in hours.items()}
+    usual = statistics.median(counts.values()) if counts else 0
+    top: dict[str | None, Row] = {}
+    for row in rows:
+        top.setdefault(row.keys[0], row)
+    for hour, count in counts.items():
+        if count >= max(_SPIKE, _TIMES_USUAL * usual):
+            yield Spike(hour, count, usual, top[hour].keys[1], top[hour].count)
+
+
+def _probes(rows: Iterable[Row]) -> list[Probe]:
+    told = (
+        Probe(row.keys[0], row.distinct[0], row.count, row.first, row.last)
+        for row in rows
+        if row.keys[0] is not None and row.distinct[0] >= _PROBE
+    )
+    return sorted(told, key=lambda probe: (-probe.origins, -probe.requests, probe.client))
+
+
+def _speaking(rows: Iterable[Row]) -> Callable[[tuple[Value, ...]], bool]:
+    """
+    Whether browsers say at a place (scheme and host) where their page is from.
+
+    They do wherever the connection is secure, which the server cannot see behind a proxy; a place where one
+    ever said it is such a place.
+    See https://w3c.github.io/webappsec-fetch-metadata/#fetch-integration.
+    """
+    said = {row.keys[:2] for row in rows if row.keys[2] is not None}
+    return lambda place: place[0] == "https" or is_loopback(place[1] or "") or place in said
+
+
+def _scripts(
+    rows: Iterable[Row], denied: Iterable[Row], is_speaking: Callable[[tuple[Value, ...]], bool]
+) -> list[Script]:
+    denials = {row.keys: row.count for row in denied}
+    told = (
+        Script._make((*row.keys, row.count, denials.get(row.keys, 0), row.distinct[0], row.last))
+        for row in rows
+        if is_speaking(row.keys[:2])
+    )
+    return list(told)
+
+
+# --- the time line
+
+
+def _turns(records: Iterable[PolicyRecord]) -> list[Turn]:
+    """What several processes tell of the same turn is told once."""
+    found: list[Turn] = []
+    latest: dict[tuple[str, str], int] = {}
+    for turn in map(_turn, records):
+        at = latest.get((turn.service, turn.event))
+        if at is not None and found[at]._replace(timestamp=turn.timestamp, processes=1) == turn:
+            found[at] = found[at]._replace(processes=found[at].processes + 1)
+            continue
+        latest[turn.service, turn.event] = len(found)
+        found.append(turn)
+    return found
+
+
+def _turn(record: PolicyRecord) -> Turn:
+    told = record.columns.get
+    return Turn(
+        record.timestamp,
+        record.event,
+        record.id,
+        record.service,
+        1,
+        told("cors_policy_added", ""),
+        told("cors_policy_removed", ""),
+        told("cors_policy_widened") == "true",
+        told("error_message", ""),
+    )
+
+
+def _is_within(timestamp: str, window: Window) -> bool:
+    return (window.since is None or timestamp >= window.since) and (
+        window.until is None or timestamp < window.until
+    )

@@ -1,0 +1,256 @@
+"""``flask cors report``: who was refused and why, what is let in and by which entry, and what stands out."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from flask_cors_env.answers.engine import ENGINES, answers
+from flask_cors_env.answers.files import STDIN, LogError, expanded
+from flask_cors_env.answers.questions import Window
+from flask_cors_env.answers.report import QUESTIONS, Report, report
+from flask_cors_env.answers.store import default_folder
+from flask_cors_env.cli import asking
+from flask_cors_env.cli.asking import when as _when
+from flask_cors_env.cli.render import as_json, table
+from flask_cors_env.core.reason import Verdict
+
+_AGO = re.compile(r"(\d{1,6})([mhd])")
+_PAST = {Verdict.ALLOW: "allowed", Verdict.DENY: "denied", Verdict.SKIP: "skipped"}
+_STANDS = {True: "yes", False: "no longer", None: "not told"}
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _time(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """A time as the log writes it; one without a zone is UTC, and ``24h`` is so long ago."""
+    if value is None:
+        return None
+    ago = _AGO.fullmatch(value)
+    try:
+        if ago is not None:
+            when = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        else:
+            given = datetime.fromisoformat(value)
+            when = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter("write 2026-03-02, 2026-03-02T08:30 or 24h") from None
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@click.command()
+@asking.LOGS
+@click.option("--since", callback=_time, metavar="TIME", help="From then on: 2026-03-02T08:30 (UTC), or 24h.")
+@click.option("--until", callback=_time, metavar="TIME", help="Before then.")
+@click.option("--resource", metavar="NAME", help="Only what this resource decided.")
+@click.option("--origin", metavar="ORIGIN", help="Only requests of this origin.")
+@click.option("--reason", metavar="REASON", help="Only decisions with this one among their reasons.")
+@click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Lines of each table.")
+@click.option("--engine", type=click.Choice(list(ENGINES)), help="Who counts; DuckDB where it is installed.")
+@click.option(
+    "--cache", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Where DuckDB keeps what it read; the user's cache folder by default.",
+)  # fmt: skip
+@click.option("--no-cache", is_flag=True, help="Keep nothing.")
+@asking.JSON
+def command(  # noqa: PLR0913 - one parameter an option
+    *,
+    logs: tuple[str, ...],
+    top: int,
+    engine: str | None,
+    cache: Path | None,
+    no_cache: bool,
+    as_plain_json: bool,
+    **window: str | None,
+) -> None:
+    """Say who was refused and why, which entries are used, and what stands out. - is standard input."""
+    asked = Window(**window)
+    kept = None if no_cache else cache or default_folder()
+    try:
+        with _progress(logs) as told:
+            found = answers(logs, QUESTIONS, window=asked, engine=engine, cache=kept, told=told)
+    except LogError as error:
+        raise click.UsageError(str(error)) from None
+    made = report(found, asked)
+    click.echo(as_json(as_value(made)) if as_plain_json else "\n".join(lines(made, top)))
+
+
+@contextmanager
+def _progress(logs: Sequence[str]) -> Iterator[Callable[[int], object]]:
+    """A bar on a terminal, of the bytes that were read; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield int
+        return
+    sizes = (Path(name).stat().st_size for name in expanded(logs) if name != STDIN)
+    with click.progressbar(length=sum(sizes), label="reading", file=sys.stderr) as bar:
+        yield bar.update
+
+
+def as_value(made: Report) -> dict[str, Any]:
+    """The report for another program: each list's members by their names."""
+    account = made.verification
+    return {
+        "first": made.first,
+        "last": made.last,
+        "decisions": {verdict.value: made.total(verdict) for verdict in Verdict},
+        "policies": _values(made.uses),
+        "denied": _values(made.refusals),
+        "near_misses": _values(made.near_misses),
+        "routes": _values(made.routes),
+        "entries": _values(made.entries),
+        "allows_are_told": made.allows_are_told,
+        "denied_by_hour": made.hours,
+        "spikes": _values(made.spikes),
+        "probing_clients": _values(made.probes),
+        "no_browser": _values(made.scripts),
+        "perhaps_no_browser": made.unclear,
+        "timeline": _values(made.turns),
+        "integrity": {
+            "records": account.records,
+            "writers": len(account.writers),
+            "whole": account.is_whole,
+            "missing": account.missing,
+            "before": sum(writer.before for writer in account.writers),
+            "told": account.told,
+            "torn": account.torn,
+            "duplicates": sum(writer.duplicates for writer in account.writers),
+            "foreign": account.foreign,
+        },
+    }
+
+
+def _values(told: Iterable[Any]) -> list[dict[str, Any]]:
+    return [one._asdict() for one in told]
+
+
+# --- for a person
+
+
+class _Section(NamedTuple):
+    """A heading, what its columns are called, and its lines; a section without lines is left out."""
+
+    heading: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[object, ...]]
+
+
+def lines(made: Report, top: int) -> Iterator[str]:
+    """The report for a person, *top* lines of each table."""
+    yield from _summary(made)
+    for section in _sections(made):
+        if section.rows:
+            yield ""
+            yield section.heading
+            yield from table(section.head, (tuple(map(_cell, row)) for row in section.rows[:top]))
+            if len(section.rows) > top:
+                yield f"and {len(section.rows) - top} more; --json has them all"
+    yield ""
+    yield from _integrity(made)
+
+
+def _cell(value: object) -> str:
+    if value is None or not str(value):
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else asking.safe(str(value))
+
+
+def _summary(made: Report) -> Iterator[str]:
+    counts = {verdict: made.total(verdict) for verdict in Verdict}
+    told = ", ".join(f"{count:,} {_PAST[verdict]}" for verdict, count in counts.items() if count)
+    between = f", {_when(made.first)} to {_when(made.last)} UTC" if made.first else ""
+    yield f"{sum(counts.values()):,} decisions{between}: {told or 'none'}"
+
+
+def _sections(made: Report) -> Iterator[_Section]:
+    yield _Section(
+        "Denied",
+        ("REQUESTS", "CLIENTS", "ORIGIN", "REQUEST", "RESOURCE", "WHY", "CHANGE", "LAST"),
+        [
+            (r.requests, r.clients, r.origin, r.kind, r.resource, _why(r.reasons, r.offending), r.variable,
+             _when(r.last))
+            for r in made.refusals
+        ],
+    )  # fmt: skip
+    yield _Section(
+        "Near misses: an entry almost lets them in",
+        ("REQUESTS", "ORIGIN", "NEAREST", "DIFFERS IN", "RESOURCE"),
+        [(r.requests, r.origin, r.near, r.difference, r.resource) for r in made.near_misses],
+    )
+    yield _Section(
+        "Denied by route",
+        ("REQUESTS", "ROUTE", "RESOURCE", "WHY", "LAST"),
+        [(r.requests, r.route, r.resource, r.reasons, _when(r.last)) for r in made.routes],
+    )
+    yield from _entries(made)
+    yield _Section(
+        "Hours with many denials",
+        ("HOUR (UTC)", "DENIED", "USUALLY", "MOST OF"),
+        [
+            (s.hour, s.requests, f"{s.usual:g}", f"{s.origin or '-'} ({s.origin_requests:,})")
+            for s in made.spikes
+        ],
+    )
+    yield _Section(
+        "Clients that were refused under many origins",
+        ("CLIENT", "ORIGINS", "REQUESTS", "FIRST", "LAST"),
+        [(p.client, p.origins, p.requests, _when(p.first), _when(p.last)) for p in made.probes],
+    )
+    yield _Section(
+        "Sent by no browser (no Sec-Fetch-Site; Safari before 16.4 sends none either)",
+        ("REQUESTS", "DENIED", "ORIGINS", "CLIENT", "HOST", "LAST"),
+        [(s.requests, s.denied, s.origins, s.client, s.host, _when(s.last)) for s in made.scripts],
+    )
+    yield _Section(
+        "Policies",
+        ("POLICY", "SERVICE", "ALLOWED", "DENIED", "FIRST", "LAST"),
+        [(u.policy, u.service, u.allow, u.deny, _when(u.first), _when(u.last)) for u in made.uses],
+    )
+    yield _Section(
+        "Time line",
+        ("TIME", "EVENT", "POLICY", "SERVICE", "PROCESSES", "WHAT"),
+        [(_when(t.timestamp), t.event.rpartition(".")[2], t.policy, t.service, t.processes, _what(t))
+         for t in made.turns],
+    )  # fmt: skip
+
+
+def _why(reasons: str | None, offending: str | None) -> str:
+    return f"{reasons or '-'} ({offending})" if offending else reasons or "-"
+
+
+def _what(turn: Any) -> str:
+    parts = [f"+{turn.added}" if turn.added else "", f"-{turn.removed}" if turn.removed else "", turn.error]
+    return " ".join(part for part in (*parts, "(widened)" if turn.widened else "") if part)
+
+
+def _entries(made: Report) -> Iterator[_Section]:
+    rows = [
+        (e.requests, e.origins, e.entry, e.resource, e.service, _when(e.last or "never"), _STANDS[e.stands])
+        for e in made.entries
+        if e.requests or made.allows_are_told
+    ]
+    head = ("REQUESTS", "ORIGINS", "ENTRY", "RESOURCE", "SERVICE", "LAST USED", "IN THE POLICY")
+    yield _Section("Entries that let origins in, the least used first", head, rows)
+
+
+def _integrity(made: Report) -> Iterator[str]:
+    account = made.verification
+    duplicates = sum(writer.duplicates for writer in account.writers)
+    yield (
+        f"{account.records:,} records of {len(account.writers):,} writers; {account.torn:,} torn, "
+        f"{duplicates:,} repeated, {account.foreign:,} lines of others"
+    )
+    if account.told:
+        yield f"{account.told:,} records were lost, as the log itself tells"
+    if not account.is_whole:
+        missing = account.missing + sum(writer.before for writer in account.writers)
+        yield f"{missing:,} records are missing: flask cors verify says which"
+    if not made.allows_are_told:
+        yield "not every allowed request is in the log or was asked for, so no entry is called unused"
+    if made.unclear:
+        yield f"{made.unclear:,} requests came over plain HTTP, where browsers do not say what they are"

@@ -1,0 +1,187 @@
+"""Every number of a report is the truth, whoever counts, and of a soiled log too."""
+
+import json
+import random
+from collections import Counter
+from datetime import timedelta
+from functools import cache
+
+import pytest
+from answers.generated import (
+    ADMIN,
+    APP,
+    CHANGE,
+    HOST,
+    LATE,
+    OLD,
+    PARTNERS,
+    PROBER,
+    SPIKE,
+    START,
+    Generated,
+    Truth,
+)
+from answers.soiled import soiled
+
+from flask_cors_env.answers.engine import ENGINES, answers
+from flask_cors_env.answers.questions import Window
+from flask_cors_env.answers.report import QUESTIONS, Spike, Turn, report
+from flask_cors_env.core.reason import Verdict
+
+REFUSAL = (
+    "cors.origin",
+    "cors.reasons",
+    "cors.resource",
+    "cors.request.kind",
+    "cors.offending",
+    "cors.near.rule",
+    "cors.near.difference",
+    "cors.remedy.env",
+)
+
+
+def denied(event):
+    return event["cors.decision"] == "deny"
+
+
+def allowed(event):
+    return event["cors.decision"] == "allow"
+
+
+def at(hour):
+    return (START + timedelta(hours=hour)).strftime("%Y-%m-%dT%H")
+
+
+def first_of(options):
+    return options[0]
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["clean", "soiled"])
+def log(request, tmp_path_factory):
+    """A log, and the truth about it."""
+    chance = random.Random(5)
+    made = Generated(20_000)
+    mire = soiled(made.lines(), chance.choice if request.param else first_of, chance.randint)
+    path = tmp_path_factory.mktemp("log") / "audit.jsonl"
+    path.write_bytes(mire.data)
+    truth = Truth()
+    truth.events = made.truth.events
+    for record in mire.found:
+        truth.note(record)
+    return path, truth, made, mire.found
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def ask(request, log):
+    @cache
+    def asked(**window):
+        narrowed = Window(**window)
+        return report(answers([str(log[0])], QUESTIONS, window=narrowed, engine=request.param), narrowed)
+
+    return asked
+
+
+def test_refusals_are_told_with_all_that_is_known_of_them(ask, log):
+    found = {r[:8]: (r.requests, r.first, r.last) for r in ask().refusals}
+    assert found == log[1].tally(*REFUSAL, where=denied)
+
+
+def test_the_most_frequent_refusal_comes_first_and_says_from_how_many_clients(ask, log):
+    clients = Counter(key[:-1] for key in log[1].tally(*REFUSAL, "client.address", where=denied))
+    found = ask().refusals
+    assert {r[:8]: r.clients for r in found} == clients
+    counts = [refusal.requests for refusal in found]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_near_misses_are_the_refusals_of_origins_that_an_entry_almost_lets_in(ask):
+    found = {(r.origin, r.near, r.difference) for r in ask().near_misses}
+    assert found == {
+        ("http://app.shop.example", APP, "scheme"),
+        ("https://app.shop.example:8443", APP, "port"),
+        ("https://app.shop.exmaple", APP, "host_typo"),
+        ("https://app.shop.example/", APP, "trailing_slash"),
+    }
+
+
+def test_denials_are_told_by_route(ask, log):
+    found = {r[:3]: (r.requests, r.last) for r in ask().routes}
+    truth = log[1].tally("http.route", "cors.resource", "cors.reasons", where=denied)
+    assert found == {key: (count, last) for key, (count, _, last) in truth.items()}
+
+
+def test_every_entry_is_told_with_its_use_and_one_without_any_too(ask, log):
+    found = {(e.resource, e.entry): (e.requests, e.last, e.stands) for e in ask().entries}
+    truth = log[1].tally("cors.resource", "cors.rule", where=allowed)
+    used = {key: (count, last, True) for key, (count, _, last) in truth.items()}
+    assert found == {**used, ("api", OLD): (0, "", True)}
+    assert {entry for _, entry in found} == {APP, ADMIN, OLD, LATE, PARTNERS, "*"}
+
+
+def test_what_each_policy_decided_is_told(ask, log):
+    truth = log[1].tally("cors.policy.id", "cors.decision")
+    found = {
+        (use.policy, verdict.value): getattr(use, verdict.value) for use in ask().uses for verdict in Verdict
+    }
+    assert {key: count for key, count in found.items() if count} == {k: v[0] for k, v in truth.items()}
+
+
+def test_denials_are_told_by_hour_and_the_spike_is_found(ask, log):
+    found, truth = ask(), log[1].tally("hour", "cors.reason", where=denied)
+    told = {(hour, reason): n for hour, reasons in found.hours.items() for reason, n in reasons.items()}
+    assert told == {key: count for key, (count, _, _) in truth.items()}
+    (spike,) = found.spikes
+    mirror = log[1].tally("hour", "cors.origin")[at(SPIKE), "https://mirror.example"][0]
+    counts = sorted(sum(reasons.values()) for reasons in found.hours.values())
+    usual = (counts[len(counts) // 2 - 1] + counts[len(counts) // 2]) / 2
+    whole = sum(found.hours[at(SPIKE)].values())
+    assert spike == Spike(at(SPIKE), whole, usual, "https://mirror.example", mirror)
+
+
+def test_a_probing_client_is_found_by_the_origins_it_tries(ask, log):
+    (probe,) = ask().probes
+    count, first, last = log[1].tally("client.address", where=denied)[PROBER,]
+    assert probe == (PROBER, 60, count, first, last)
+
+
+def test_what_no_browser_sent_is_told_by_client(ask, log):
+    silent = {key: found for key, found in log[1].tally("client.address", "cors.decision").items()
+              if key[0] in {PROBER, "203.0.113.99"}}  # fmt: skip
+    (prober, script), unclear = ask().scripts, ask().unclear
+    count, _, last = silent[PROBER, "deny"]
+    assert prober == ("https", HOST, PROBER, count, count, 60, last)
+    count, _, last = silent["203.0.113.99", "allow"]
+    assert script == ("https", HOST, "203.0.113.99", count, 0, 1, last)
+    assert unclear == 0
+
+
+def test_the_time_line_tells_a_turn_once_and_by_how_many_processes(ask, log):
+    old, new = (policy.id for policy in log[2]._policies)
+    start, change = (f"{at(hour)}:00:00.000000Z" for hour in (0, CHANGE))
+    told = [json.loads(record.line) for record in log[3] if record.told is None]
+    tellers = Counter((event["timestamp"], event["event"]) for event in told)
+    loaded, changed = "cors.policy.loaded", "cors.policy.changed"
+    nothing = {"service": "shop", "added": "", "removed": "", "widened": False, "error": ""}
+    wider = {**nothing, "added": f"api.origins={LATE}", "widened": True}
+    turns = [(start, loaded, old, nothing), (change, changed, new, wider), (change, loaded, new, nothing)]
+    assert sorted(ask().turns) == sorted(
+        Turn(timestamp=stamp, event=event, policy=policy, processes=tellers[stamp, event], **fields)
+        for stamp, event, policy, fields in turns
+    )
+
+
+def test_a_window_holds_for_every_number(ask, log):
+    since, until = f"{at(50)}:00:00.000000Z", f"{at(90)}:00:00.000000Z"
+    found = ask(since=since, until=until, resource="api", origin=APP)
+
+    def is_within(event):
+        return at(50) <= event["hour"] < at(90) and (event.get("cors.resource"), event["cors.origin"]) == (
+            "api",
+            APP,
+        )
+
+    truth = log[1].tally("cors.decision", where=is_within)
+    assert (found.total(Verdict.ALLOW), found.total(Verdict.DENY)) == (truth["allow",][0], truth["deny",][0])
+    assert sum(r.requests for r in found.refusals) == truth["deny",][0]
+    assert all(turn.timestamp.startswith(at(CHANGE)) for turn in found.turns)
+    assert not found.allows_are_told
