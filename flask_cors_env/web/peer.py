@@ -7,7 +7,8 @@ wrapper around a decorated view. What is read are plain values, of flask-cors 4 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -193,13 +194,11 @@ def _closed_over(function: Any, name: str) -> Any:
 
 
 def _read_view(app: Flask, endpoint: str, view: Any, decorated: list[Governed], unread: list[str]) -> None:
-    handlers = _handlers(view)
-    if any(_wrapper(handler) is not None for handler in handlers):
-        unread.append(endpoint)
-    wrapper = _wrapper(view)
-    if wrapper is None:
+    wrappers = _wrappers(view) or _hidden(app, view)
+    handled = [wrapper for handler in _handlers(view) for wrapper in _wrappers(handler)]
+    if not (wrappers or handled):
         return
-    options = _told_by(app, wrapper)
+    options = _told_by(app, wrappers[0]) if len(wrappers) == 1 and not handled else None
     if options is None:
         unread.append(endpoint)
         return
@@ -214,15 +213,33 @@ def _handlers(view: Any) -> list[Any]:
     return [getattr(view_class, method.lower(), None) for method in methods]
 
 
-def _wrapper(view: Any) -> Callable[..., Any] | None:
-    """The innermost wrapper of flask-cors around *view*, whose answer is the one that stays; or None."""
-    found, seen = None, set[int]()
+def _wrappers(view: Any) -> list[Any]:
+    """The wrappers of flask-cors around *view*; several contradict each other."""
+    return [one for one in _chain(view) if getattr(one, "__globals__", {}).get("__name__") == _DECORATOR]
+
+
+def _chain(view: Any) -> Iterator[Any]:
+    """*view* and what it wraps, outermost first."""
+    seen = set[int]()
     while view is not None and id(view) not in seen:
         seen.add(id(view))
-        if getattr(view, "__globals__", {}).get("__name__") == _DECORATOR:
-            found = view
+        yield view
         view = getattr(view, "__wrapped__", None)
-    return found
+
+
+def _hidden(app: Flask, view: Any) -> list[Any]:
+    """Wrappers that a decorator without `functools.wraps` hides: it holds them, and they are no other's."""
+    others = {id(one) for other in app.view_functions.values() if other is not view for one in _chain(other)}
+    held = (value for one in _chain(view) for value in _held(one))
+    return [one for value in held for one in _wrappers(value) if id(one) not in others]
+
+
+def _held(function: Any) -> Iterator[Any]:
+    """The functions that *function* was closed over; a cell may be empty."""
+    for cell in getattr(function, "__closure__", None) or ():
+        with suppress(ValueError):
+            if callable(cell.cell_contents):
+                yield cell.cell_contents
 
 
 def _told_by(app: Flask, wrapper: Any) -> Options | None:

@@ -98,3 +98,33 @@ def test_a_rule_for_one_host_is_noticed(rule):
     app = Flask("shop", host_matching="host" in rule, static_host="a.test" if "host" in rule else None)
     app.add_url_rule("/items", "items", lambda: "", **rule)
     assert Route("/items", "items", is_for_every_host=False) in find(app).routes
+
+
+def bare(view):
+    """A decorator without functools.wraps."""
+
+    def guarded():
+        return view()
+
+    return guarded
+
+
+def test_a_decorator_that_hides_the_wrapper_is_looked_through():
+    app = shop()
+    app.add_url_rule("/a", "a", bare(flask_cors.cross_origin(origins=APP)(lambda: "")))
+    assert (only(app).endpoint, only(app).options.origins) == ("a", (APP,))
+
+
+def test_a_view_that_calls_another_view_has_no_part_in_its_policy():
+    app = shop()
+    view = flask_cors.cross_origin(origins=APP)(lambda: "")
+    app.add_url_rule("/a", "a", view)
+    app.add_url_rule("/b", "b", bare(view))
+    assert only(app).endpoint == "a"
+
+
+def test_a_view_that_is_decorated_twice_is_left_to_a_hand():
+    app = shop()
+    twice = flask_cors.cross_origin(origins=APP)(flask_cors.cross_origin()(lambda: ""))
+    app.add_url_rule("/a", "a", twice)
+    assert (find(app).governed, find(app).unread) == ((), ("a",))

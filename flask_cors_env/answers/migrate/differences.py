@@ -225,7 +225,7 @@ class Difference(Enum):
     PATH_WIDER = (
         "path-wider",
         Effect.WIDER,
-        "The star stands for any characters of its segment.",
+        "The star stands for any characters, and for none.",
         "a glob has no classes of characters; to be narrower, list the paths",
     )
     PATH_CASE = (
@@ -303,7 +303,7 @@ class Difference(Enum):
     PREFLIGHT_REFUSED = (
         "preflight-refused",
         Effect.DIFFERS,
-        "A refused preflight is a 403; browsers refuse it all the same.",
+        "Outside development a refused preflight is a 403; browsers refuse both alike.",
         "flask-cors answers 200, which neither a log nor a developer can tell from success",
     )
     PREFLIGHT_UNROUTED = (

@@ -53,15 +53,22 @@ class Translated:
         self.lines.append(Line.of(difference, place, value, advice))
 
 
-def translate(options: Options, place: str) -> Translated:
-    """The settings that mean what *options* do; *place* is for the lines."""
+def translate(options: Options, place: str, *, is_view: bool = False) -> Translated:
+    """
+    The settings that mean what *options* do.
+
+    Args:
+        options: As flask-cors has resolved them.
+        place: For the lines.
+        is_view: Whether they are a decorated view's; that alone can leave OPTIONS to the view.
+    """
     made = Translated()
     _methods(made, options, place)
     _origins(made, options, place)
     _headers(made, options, place)
     _exposed(made, options, place)
     _max_age(made, options, place)
-    _switches(made, options, place)
+    _switches(made, options, place, is_view=is_view)
     if made.settings["ORIGINS"] == ["*"] and not options.credentials and _is_read_only(options):
         for name in ("ORIGINS", "METHODS", "ALLOW_CREDENTIALS"):
             del made.settings[name]
@@ -226,12 +233,12 @@ def _max_age(made: Translated, options: Options, place: str) -> None:
     made.settings["MAX_AGE"] = min(seconds, values.MAX_AGE_LIMIT)
 
 
-def _switches(made: Translated, options: Options, place: str) -> None:
+def _switches(made: Translated, options: Options, place: str, *, is_view: bool) -> None:
     """The options that change nothing here, where they are not at their defaults."""
     told: Iterable[tuple[Difference, bool]] = (
         (Difference.SEND_WILDCARD, options.send_wildcard),
         (Difference.ALWAYS_SEND, not options.always_send),
-        (Difference.AUTOMATIC_OPTIONS, not options.automatic_options),
+        (Difference.AUTOMATIC_OPTIONS, is_view and not options.automatic_options),
         (Difference.INTERCEPT_EXCEPTIONS, not options.intercept_exceptions),
         (Difference.VARY_HEADER, not options.vary_header),
         (Difference.PRIVATE_NETWORK, options.allow_private_network),

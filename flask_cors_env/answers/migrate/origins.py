@@ -33,6 +33,8 @@ _PORT_DIGITS = 5
 _ANYTHING = frozenset({".*", ".+", "^.*", "^.+", "^.*$", "^.+$", ".*$", ".+$"})
 
 _ANY, _ONE, _PORT, _SOME, _COLONS = "\1", "\2", "\3", "\4", "\5"
+#: A slash that may be one of those after the scheme.
+_SCHEME_IN_PART = re.compile(rf"[:/{_ANY}{_ONE}]/")
 _SHAPE = re.compile(
     rf"(?P<scheme>[a-z][a-z0-9+.-]*)://"
     rf"(?P<below>{_SOME}|[{_ANY}{_ONE}{_PORT}]\.|{_ANY}(?=[a-z0-9]))?"
@@ -171,6 +173,8 @@ def _shape(sequence: Sequence) -> _Shape | None:
     tokens = sequence[:-1] if closed else sequence
     drawn = "".join(map(_drawn, tokens))
     found: set[Difference] = set()
+    if "://" not in drawn and _SCHEME_IN_PART.search(drawn):
+        return _BY_HAND
     if "://" not in drawn and drawn.startswith(_ANY):
         drawn = "https://" + (_ANY + drawn.lstrip(_ANY))
         found.add(Difference.ORIGIN_SCHEME)

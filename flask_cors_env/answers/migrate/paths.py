@@ -17,6 +17,7 @@ from flask_cors_env.core.path import PathError, parse_path
 
 EVERYTHING = "/*"
 _ANYTHING = frozenset({"*", ".*", "^.*", ".*$", "^.*$", "/*", "/.*", "^/.*", "/.*$", "^/.*$", "^/", "/+"})
+_SPECIAL = frozenset("*<>")
 _SEGMENT = frozenset(chr(number) for number in range(33, 127)) - {"/"}
 #: Stand for a run of characters until the pattern is written: within a segment, and across segments.
 _STAR, _DEEP = "\1", "\2"
@@ -73,7 +74,7 @@ def _add_regex(made: Entries, regex: re.Pattern[str], place: str, routes: Collec
     else:
         found |= _add_sequences(made, regex)
     if Difference.PATH_BY_HAND in found:
-        made.closed.append(_above(text))
+        made.closed.append(_above(regex))
     made.lines += [Line.of(d, place, text) for d in Difference if d in found]
 
 
@@ -86,15 +87,11 @@ def _as_written(text: str) -> str | None:
 
 
 def _add_sequences(made: Entries, regex: re.Pattern[str]) -> set[Difference]:
+    found = {Difference.PATH_CASE} if regex.flags & re.IGNORECASE else set()
     try:
-        sequences = expand(regex)
+        texts = [glob for sequence in expand(regex) for glob in _globs(sequence, found)]
     except UnreadableError:
         return {Difference.PATH_BY_HAND}
-    found = {Difference.PATH_CASE} if regex.flags & re.IGNORECASE else set()
-    texts: list[str] = []
-    for sequence in sequences:
-        globs = list(_globs(sequence, found))
-        texts += globs
     if EVERYTHING in texts:
         texts = [EVERYTHING]
         found.discard(Difference.PATH_PREFIX)
@@ -104,10 +101,11 @@ def _add_sequences(made: Entries, regex: re.Pattern[str]) -> set[Difference]:
     return found if texts else {Difference.PATH_NEVER}
 
 
-def _above(text: str) -> str:
-    """A pattern for all paths that may begin like the expression *text*."""
-    literal = re.match(r"\^?((?:/[A-Za-z0-9_~-]+)*)/", text)
-    return f"{literal[1]}/*" if literal else EVERYTHING
+def _above(regex: re.Pattern[str]) -> str:
+    """A pattern for all paths that may begin like *regex*."""
+    literal = re.match(r"\^?((?:/[A-Za-z0-9_~-]+)*)/(?![?*+{])", regex.pattern)
+    is_open = "|" in regex.pattern or regex.flags & re.IGNORECASE
+    return EVERYTHING if literal is None or is_open else f"{literal[1]}/*"
 
 
 def _are_in_grammar(texts: Iterable[str]) -> bool:
@@ -122,31 +120,47 @@ def _globs(sequence: Sequence, found: set[Difference]) -> Iterator[str]:
     closed = sequence[-1:] == (Mark.END,)
     tokens = sequence[:-1] if closed else sequence
     drawn = "".join(map(_drawn, tokens))
-    if not drawn.startswith(("/", _DEEP)):
+    if not tokens:
+        yield from () if closed else (EVERYTHING,)
+    if not drawn or drawn[0] not in {"/", _DEEP, ".", _STAR}:
         return
     if Mark.DOT in tokens:
         found.add(Difference.PATH_DOT)
-    body, open_end = drawn.rstrip(_DEEP), not closed or drawn.endswith(_DEEP)
+    body, is_open = drawn.rstrip(_DEEP), not closed or drawn.endswith(_DEEP)
     if _DEEP in body:
         found.add(Difference.PATH_DEPTH)
-    if any(_is_wider(token, whole=_is_whole(tokens, at)) for at, token in enumerate(tokens)):
+    if (is_open and _has_to_be_there(tokens[-1])) or any(
+        _is_wider(token, whole=_is_whole(tokens, at)) for at, token in enumerate(tokens)
+    ):
         found.add(Difference.PATH_WIDER)
     is_exact = drawn.endswith(_DEEP) or body.endswith(("/", _STAR))
-    if (open_end and not is_exact) or any(map(_is_optional_slash, tokens)):
+    if (is_open and not is_exact) or any(map(_is_optional_slash, tokens)):
         found.add(Difference.PATH_PREFIX)
-    yield from _written(body, open_end=open_end, is_prefix=drawn.endswith(_DEEP))
+    if not is_open and drawn.endswith(f"/{_STAR}") and not _has_to_be_there(tokens[-1]):
+        yield from _written(drawn[:-1], open_end=False, is_prefix=False)
+    yield from _written(body, open_end=is_open, is_prefix=drawn.endswith(_DEEP))
 
 
 def _drawn(token: Token) -> str:
+    """*token* as text; a literal that would be read as part of a glob has no such form."""
     if isinstance(token, str):
+        if not _SPECIAL.isdisjoint(token):
+            raise UnreadableError(token)
         return token
     if token is Mark.DOT:
         return "."
     if isinstance(token, Labels):
         return _STAR
     if isinstance(token, Run) and token.characters == {"/"}:
+        if token.least > 1:
+            raise UnreadableError("slashes")
         return "/"
     return _DEEP if isinstance(token, Run) and "/" in token.characters else _STAR
+
+
+def _has_to_be_there(token: Token) -> bool:
+    """Whether *token* stands for a character at least, as a star does not."""
+    return isinstance(token, Run) and token.characters != {"/"} and token.least > 0
 
 
 def _is_optional_slash(token: Token) -> bool:

@@ -69,7 +69,7 @@ def expand(regex: re.Pattern[str]) -> list[Sequence]:
     """
     The sequences that *regex* stands for, each of which it matches from its start.
 
-    Literals are in lower case where case is ignored. A sequence that no text can match is left out.
+    Literals are in lower case where case is ignored.
 
     Raises:
         UnreadableError: See there.
@@ -80,17 +80,17 @@ def expand(regex: re.Pattern[str]) -> list[Sequence]:
     found = reader.alternatives()
     if reader.rest:
         raise UnreadableError(reader.rest)
-    return [joined for sequence in found if (joined := _joined(sequence)) is not None]
+    return list(map(_joined, found))
 
 
-def _joined(sequence: Sequence) -> Sequence | None:
-    """*sequence* without its start and its literals joined; None where an anchor stands in its middle."""
+def _joined(sequence: Sequence) -> Sequence:
+    """*sequence* without its start, and its literals joined; raises where an anchor stands in its middle."""
     while sequence and sequence[0] is Mark.START:
         sequence = sequence[1:]
     while len(sequence) > 1 and sequence[-1] is sequence[-2] is Mark.END:
         sequence = sequence[:-1]
     if Mark.START in sequence or Mark.END in sequence[:-1]:
-        return None
+        raise UnreadableError("anchor")
     made: list[Token] = []
     for token in sequence:
         if isinstance(token, str) and made and isinstance(made[-1], str):
@@ -214,7 +214,7 @@ def _once(characters: frozenset[str], single: Token | None) -> list[Sequence]:
 
 def _labels(found: Iterable[Sequence]) -> Labels | None:
     """A group of one label and its dot, to be repeated; None for any other."""
-    match [joined for sequence in found if (joined := _joined(sequence)) is not None]:
+    match list(map(_joined, found)):
         case [(Run(characters=characters, least=1, most=None), ".")] if "." not in characters:
             return Labels(characters)
     return None

@@ -95,14 +95,12 @@ def _draft(draft: _Drafted, governed: Governed, found: Found) -> None:
     draft.lines += scoped.lines
     if not (scoped.paths or scoped.closed):
         return
-    made = options.translate(governed.options, place)
-    draft.lines += made.lines if scoped.paths or governed.endpoint is None else []
+    is_view = governed.endpoint is not None
+    made = options.translate(governed.options, place, is_view=is_view)
+    draft.lines += made.lines if scoped.paths or not is_view else []
     closed = _closed(made.settings)
     for texts, settings in ((scoped.closed, closed), (scoped.paths, made.settings)):
-        draft.units += [
-            _Unit(parse_path(text), settings, place, governed.call, governed.endpoint is not None)
-            for text in texts
-        ]
+        draft.units += [_Unit(parse_path(text), settings, place, governed.call, is_view) for text in texts]
 
 
 def _place(governed: Governed) -> str:

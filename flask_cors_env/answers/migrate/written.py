@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from flask_cors_env.answers.migrate.options import Settings
@@ -43,8 +44,9 @@ def named(resources: Iterable[Resource]) -> tuple[Resource, ...]:
         return tuple(found)
     names: list[str] = []
     for resource in found:
-        name = _slug(resource.paths[0])
-        names.append(name if name not in names else f"{name}_{len(names) + 1}")
+        slug = _slug(resource.paths[0])
+        numbered = (f"{slug}_{number}" for number in count(2))
+        names.append(next(name for name in chain([slug], numbered) if name not in names))
     return tuple(Resource(name, r.paths, r.settings) for name, r in zip(names, found, strict=True))
 
 

@@ -1,9 +1,12 @@
 """Every expression made of usual parts is translated, or told; and what is written lets in what it says."""
 
 import re
+import warnings
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from peers import ORIGINS
 
 from flask_cors_env.answers.migrate.origins import translate
@@ -107,3 +110,25 @@ def test_what_never_matched_comes_with_the_entry_that_may_be_meant():
         "https://a.example.com/",
         "If it is meant, write: https://a.example.com",
     )
+
+
+ALPHABET = [
+    *"https://*.examplcom()[]|+?^$:0-9{}",
+    r"\d",
+    r"\.",
+    "https://",
+    r"example\.com",
+    "(?:",
+    "localhost",
+]
+
+
+@given(st.lists(st.sampled_from(ALPHABET), max_size=12).map("".join), st.sampled_from([0, re.IGNORECASE]))
+def test_any_expression_means_the_same_or_a_line_says_so(text, flags):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what flask-cors compiles may be odd
+        try:
+            regex = re.compile(text, flags)
+        except re.error:
+            return
+    assert [found for found in unexplained(text, regex) if text not in {".*", "^.*$"}] == []

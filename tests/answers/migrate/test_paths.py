@@ -1,9 +1,12 @@
 """Every path made of usual parts is translated, or told; and what is written covers what it says."""
 
 import re
+import warnings
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_cors_env.answers.migrate.paths import translate
 from flask_cors_env.core.path import parse_path
@@ -97,3 +100,13 @@ def test_the_path_above_a_glob_is_named_where_it_is_routed():
 def test_what_an_expression_of_unknown_reach_may_govern_is_closed():
     assert translate([r"/api/v\d+/(?!admin)x"], "").closed == ["/api/*"]
     assert translate([r"(?=/x)/y"], "").closed == ["/*"]
+
+
+ALPHABET = [*"/api*.()[]|+?^$0-9{}", r"\d", "/api", "/.*", "(?:", "[^/]+", "items"]
+
+
+@given(st.lists(st.sampled_from(ALPHABET), max_size=10).map(lambda parts: "/" + "".join(parts)))
+def test_any_expression_covers_the_same_or_a_line_says_so(text):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what flask-cors compiles may be odd
+        assert not is_expression(text) or list(unexplained(text)) == []

@@ -111,6 +111,7 @@ CASES = {
     "a blueprint's resource": ({"v1": on({"resources": {"/v1/items": MINE}})}, None),
     "a blueprint's resource without a prefix": ({"v1": on({"resources": {"/items": MINE}})}, None),
     "a blueprint's share": ({"v2": on({"resources": {"/v2/.*": MINE}})}, None),
+    "a blueprint's share of the app": ({"v2": on({"resources": {"/v2/.*": MINE}})}, calls(ITS)),
     "two calls": ({}, calls(MINE, {"origins": OTHER})),
     "two calls that differ": ({}, calls(MINE, ITS)),
     "two calls for two parts": ({}, calls({"resources": {"/v1/*": MINE}}, {"resources": {"/report.*": ITS}})),
@@ -201,19 +202,22 @@ def test_hooks_are_told_of():
 
 
 def test_every_switch_that_changes_nothing_has_its_line():
-    app = Flask("shop")
-    flask_cors.CORS(
-        app,
-        origins=APP,
-        send_wildcard=True,
-        always_send=False,
-        automatic_options=False,
-        intercept_exceptions=False,
-        vary_header=False,
-        allow_private_network=True,
-    )
-    codes = {code for code, place, _ in lines(app) if place == "CORS(app)"}
-    assert codes == {
-        *("send-wildcard", "always-send", "automatic-options", "intercept-exceptions", "vary-header"),
-        "private-network",
+    switches = {
+        "send_wildcard": True,
+        "always_send": False,
+        "vary_header": False,
+        "allow_private_network": True,
     }
+    app = shop(about=flask_cors.cross_origin(origins=APP, automatic_options=False))
+    flask_cors.CORS(app, origins=APP, intercept_exceptions=False, automatic_options=False, **switches)
+    assert {code for code, place, _ in lines(app) if place == "CORS(app)"} == {
+        *("send-wildcard", "always-send", "intercept-exceptions", "vary-header", "private-network")
+    }
+    assert told(app, "automatic-options") == [("automatic-options", "@cross_origin about", None)]
+
+
+def test_resources_whose_names_would_be_alike_are_numbered():
+    app = Flask("shop")
+    paths = {"/a": 1, "/a/3": 2, "/a-": 3, "/-a": 4}
+    flask_cors.CORS(app, resources={path: {"origins": APP, "max_age": age} for path, age in paths.items()})
+    assert set(translated(app).tree["resources"]) == {"a_3", "a", "a_2", "a_4"}
