@@ -90,8 +90,8 @@ requests = st.builds(
 )
 
 
-@settings(max_examples=100)
-@given(told, st.lists(requests, min_size=20, max_size=40))
+@settings(max_examples=50)
+@given(told, st.lists(requests, min_size=10, max_size=25))
 def test_a_page_sees_the_same_or_a_line_says_so(told, asked):
     theirs = with_flask_cors(**told)
     translation = translated(theirs)
