@@ -185,7 +185,7 @@ REFUSED = {
     ),
     "T47 a header name is no regular expression": (
         {"allow_headers": [r"X-Trace-(Id|Span)"]},
-        [("header-not-token", None)],
+        [("header-is-regex", r'Write: re.compile(r"X-Trace-(Id|Span)") as an argument')],
     ),
     "T52 words for seconds": (
         {"max_age": "10 minutes"},

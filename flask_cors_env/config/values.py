@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from flask_cors_env.config.errors import Fault, FaultyValueError, as_text
 from flask_cors_env.core import protocol
-from flask_cors_env.core.origin import OriginError, OriginPattern, parse_origin
+from flask_cors_env.core.origin import VARIABLE, OriginError, OriginPattern, compile_call, parse_origin
 from flask_cors_env.core.path import PathError, PathPattern, parse_path
 
 MAX_AGE_LIMIT = 86400
@@ -32,6 +32,9 @@ _COMMENT = re.compile(r"(?<![^\s,])#[^\n]*", re.ASCII)
 _DURATION = re.compile(r"(-1|[0-9]{1,18})([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PREFIX = re.compile(r"[!#$%&'+\-.^_`|~0-9A-Za-z]+-\*")
+#: What a name has that is a regular expression; some of it may stand in a token, and does in no name.
+_REGEX_HABITS = re.compile(r"[\^$|\\()\[\]{}]|\.[*+]")
+_ANYTHING = re.compile(r"(?:\.|\\w|\[[^\]]*\])[*+]$")
 _NO_COMMENT = "Inline comment? docker --env-file and kubectl keep it; write comments on lines of their own"
 
 Element = str | re.Pattern[str]
@@ -238,6 +241,7 @@ def _method(member: Element) -> str:
     text = plain(member)
     if text.lower() == AUTO:
         return AUTO
+    _refuse_variable(text)
     if not protocol.is_token(text):
         raise FaultyValueError(Fault("method-not-token", "is no method.", text))
     if text.upper() in protocol.FORBIDDEN_METHODS:
@@ -259,6 +263,9 @@ def _request_header(member: Element) -> Element:
     name = member.lower()
     if member == "*":
         return member
+    _refuse_variable(member)
+    if _REGEX_HABITS.search(member):
+        raise FaultyValueError(_regex_name(member, _name_for(member)))
     for fault in _name_faults(member, name, is_prefix=_PREFIX.fullmatch(member) is not None):
         raise FaultyValueError(fault)
     if protocol.is_forbidden_request_header(name):
@@ -268,6 +275,25 @@ def _request_header(member: Element) -> Element:
         fault = Fault("header-wrong-list", "is a response header.", member, "Move it to EXPOSE_HEADERS")
         raise FaultyValueError(fault)
     return member
+
+
+def _regex_name(member: str, remedy: str | None) -> Fault:
+    return Fault("header-is-regex", "looks like a regular expression; a string never is one.", member, remedy)
+
+
+def _name_for(regex: str) -> str | None:
+    """What to write for the names that the string *regex* was to match."""
+    glob = _ANYTHING.sub("*", regex.removeprefix("^").removesuffix("$"))
+    if glob == "*" or _PREFIX.fullmatch(glob):
+        return f"Write: {glob}"
+    call = compile_call(regex)
+    return None if call is None else f"Write: {call}"
+
+
+def _refuse_variable(text: str) -> None:
+    if VARIABLE.search(text):
+        message = "names a variable that nothing has replaced by its value."
+        raise FaultyValueError(Fault("value-has-variable", message, text))
 
 
 def _name_faults(member: str, name: str, *, is_prefix: bool = False) -> Iterator[Fault]:
@@ -299,6 +325,9 @@ def _response_header(member: Element) -> str:
     name = text.lower()
     if text == "*":
         return text
+    _refuse_variable(text)
+    if _REGEX_HABITS.search(text):
+        raise FaultyValueError(_regex_name(text, "Name each header"))
     for fault in _name_faults(text, name):
         raise FaultyValueError(fault)
     if name in protocol.FORBIDDEN_RESPONSE_HEADERS:

@@ -210,10 +210,10 @@ def _glob_for(text: str) -> str | None:
     glob = re.sub(r"\(?(?:\.|\[[^\]]*\]|\\w)[*+]\)?\.", "*.", glob)
     glob = re.sub(r"(?:\((?:\?:)?)?:(?:\\d|\[0-9\]|\.)(?:[*+]|\{[0-9,]+\})(?:\)\??)?$", ":*", glob)
     meant = None if glob == text else _corrected(glob)
-    return meant or _compile_call(text)
+    return meant or compile_call(text)
 
 
-def _compile_call(text: str) -> str | None:
+def compile_call(text: str) -> str | None:
     """The call that compiles *text*, if it can be compiled."""
     try:
         re.compile(text)

@@ -138,6 +138,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "methods: a list in a string": {"methods": "GET, PUT"},
     "methods: a list": {"methods": ["GET", "PUT"]},
     "methods: a set": {"methods": {"GET", "PUT"}},
+    "methods: flask-cors's own": {"methods": ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"]},
     "methods: in small letters": {"methods": ["get", "put"]},
     "methods: all": {"methods": "*"},
     "methods: an empty list": {"methods": []},
@@ -278,6 +279,51 @@ def test_an_option_means_what_it_means_to_flask_cors(form, place):
     else:
         table = DIFFERENCES | {name: known for (name, at), known in DIFFERENCES_IN.items() if at == place}
         assert differences(set_up, options) == expected(table, form)
+
+
+IDIOMS = {
+    "an origin in a regular expression": (
+        {"origins": r"^https://.*\.example\.com$"},
+        ("origin-is-regex", "Write: https://*.example.com"),
+    ),
+    "any port in a regular expression": (
+        {"origins": [r"http://localhost:\d+"]},
+        ("origin-is-regex", "Write: http://localhost:*"),
+    ),
+    "everyone in a regular expression": ({"origins": ".*"}, ("origin-is-regex", "Write: *")),
+    "one of two in a regular expression": (
+        {"origins": {"https://(a|b).example.com"}},
+        ("origin-is-regex", 'Write: re.compile(r"https://(a|b).example.com") as an argument'),
+    ),
+    "names in a regular expression": (
+        {"allow_headers": ["X-Team-.*"]},
+        ("header-is-regex", "Write: X-Team-*"),
+    ),
+    "all names in a regular expression": ({"allow_headers": ".*"}, ("header-is-regex", "Write: *")),
+    "one of two names in a regular expression": (
+        {"allow_headers": "X-(A|B)"},
+        ("header-is-regex", 'Write: re.compile(r"X-(A|B)") as an argument'),
+    ),
+    "the names of every tutorial": (
+        {"allow_headers": ["Origin", "X-Requested-With", "Content-Type", "Accept"]},
+        ("header-forbidden", "Remove it"),
+    ),
+    "a response's name among the request's": (
+        {"allow_headers": ["Content-Type", "Access-Control-Allow-Origin"]},
+        ("header-of-protocol", "Remove it"),
+    ),
+    "cookies exposed": ({"expose_headers": ["Set-Cookie"]}, ("header-forbidden", "Remove it")),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("idiom", IDIOMS)
+def test_an_idiom_of_flask_cors_is_refused_with_what_to_write(idiom, place):
+    options, expected_problem = IDIOMS[idiom]
+    assert shop(PLACES[place], flask_cors, options)
+    with pytest.raises(CORSConfigError) as caught:
+        shop(PLACES[place], flask_cors_env, options)
+    assert [(problem.code, problem.remedy) for problem in caught.value.problems] == [expected_problem]
 
 
 # --- resources: every form, in every place
