@@ -98,8 +98,16 @@ def replay(shapes: Iterable[Shape], recorded: Mapping[str, Policy], new: Policy)
 
 
 def _judged(shape: Shape, ground: Ground) -> Judged:
+    """What becomes of *shape*, if it is the same in every place where it may be decided."""
+    old, places, doubt = ground.places(shape)
+    found = [_in_place(shape, old, new) for new in places]
+    if len({judged.outcome for judged in found}) != 1:
+        return Judged(shape, Outcome.UNDECIDABLE, (doubt.value,), (), doubt)
+    return found[0] if len(found) == 1 else found[0]._replace(resource=None)
+
+
+def _in_place(shape: Shape, old: Resource | None, new: Resource | None) -> Judged:
     try:
-        old, new = ground.resources(shape)
         return _compared(shape, old, new)._replace(resource=None if new is None else new.name)
     except UndecidableError as error:
         return Judged(shape, Outcome.UNDECIDABLE, (error.doubt.value,), (), error.doubt)
