@@ -149,9 +149,9 @@ def trace_of(traceparent: str) -> tuple[str, str] | None:
 
 def decision_fields(request: Request, decision: Decision, around: Surroundings, policy_id: str) -> Event:
     """What ``cors.decision`` events tell that are decided alike, in the catalogue's order."""
-    event: Event = {"cors.decision": decision.verdict.value, "cors.reason": decision.reasons[0].value}
+    event: Event = {"cors.decision": str(decision.verdict), "cors.reason": str(decision.reasons[0])}
     _add_reasons(event, decision)
-    event["cors.request.kind"] = decision.kind.value
+    event["cors.request.kind"] = str(decision.kind)
     if request.origin is not None:
         _put(event, "cors.origin", request.origin)
     _add_outcome(event, decision)
@@ -192,12 +192,17 @@ def add_path(event: Event, path: str, agent: str | None) -> None:
 def _put(event: Event, name: str, value: str, limit: int = LIMIT) -> None:
     """Add *value*, cleaned; where not the whole of it could be added, say so."""
     text = event[name] = clean(value, limit)
-    if len(text) > limit - _LONGEST_ESCAPE and len(value.encode("unicode_escape")) > limit:
+    if len(text) > limit - _LONGEST_ESCAPE and _is_longer(value, limit):
         event[TRUNCATED] = f"{event[TRUNCATED]},{name}" if TRUNCATED in event else name
 
 
+def _is_longer(value: str, limit: int) -> bool:
+    """Whether *value* has more than *limit* characters when it is escaped."""
+    return len(value) > limit or len(value.encode("unicode_escape")) > limit
+
+
 def _add_reasons(event: Event, decision: Decision) -> None:
-    event["cors.reasons"] = ",".join([reason.value for reason in decision.reasons])
+    event["cors.reasons"] = ",".join(decision.reasons)
     if decision.notes:
         event["cors.notes"] = ",".join(decision.notes)
 
@@ -211,7 +216,7 @@ def _add_outcome(event: Event, decision: Decision) -> None:
         _put(event, "cors.offending", ",".join(decision.offending))
     if decision.near is not None:
         _put(event, "cors.near.rule", decision.near.rule)
-        event["cors.near.difference"] = decision.near.difference.value
+        event["cors.near.difference"] = str(decision.near.difference)
     if decision.verdict is Verdict.DENY:
         _add_remedy(event, decision)
     elif Note.DEVELOPMENT_DEFAULT in decision.notes:

@@ -6,6 +6,7 @@ Pure: the same policy and request give the same decision. What a client sent nev
 
 from __future__ import annotations
 
+import functools
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -76,28 +77,37 @@ class Decision(NamedTuple):
     @property
     def remedy_variable(self) -> str | None:
         """The variable that changes the outcome; None where no setting does, or an argument is stronger."""
-        setting = self._setting
-        if setting is None or (self.resource is not None and setting in self.resource.pinned):
-            return None
-        return f"CORS_{setting}" if self.resource is None else self.resource.variable(setting)
-
-    @property
-    def _setting(self) -> str | None:
-        if self._is_by_default and self.resource is not None:
-            return "ORIGINS" if "ORIGINS" in self.resource.defaulted else "ALLOW_HEADERS"
-        return self.reasons[0].setting
+        return self._remedy.variable
 
     @property
     def remedy_hint(self) -> str:
         """One sentence for whoever wants another outcome."""
-        remedy = Note.DEVELOPMENT_DEFAULT.remedy if self._is_by_default else None
-        pinned = {} if self.resource is None else self.resource.pinned
-        place = self.remedy_variable or pinned.get(self._setting or "")
-        return (remedy or self.reasons[0].remedy).format(variable=place)
+        return self._remedy.hint
 
     @property
-    def _is_by_default(self) -> bool:
-        return Note.DEVELOPMENT_DEFAULT in self.notes
+    def _remedy(self) -> _Remedy:
+        return _remedy(self.resource, self.reasons[0], by_default=Note.DEVELOPMENT_DEFAULT in self.notes)
+
+
+class _Remedy(NamedTuple):
+    variable: str | None
+    hint: str
+
+
+@functools.lru_cache(maxsize=256)
+def _remedy(resource: Resource | None, reason: Reason, *, by_default: bool) -> _Remedy:
+    """What changes an outcome; *by_default*: one that rests on a default of development."""
+    setting = reason.setting
+    if by_default and resource is not None:
+        setting = "ORIGINS" if "ORIGINS" in resource.defaulted else "ALLOW_HEADERS"
+    variable, place = None, None
+    if setting is not None and resource is None:
+        variable = f"CORS_{setting}"
+    elif setting is not None and resource is not None:
+        place = resource.pinned.get(setting)
+        variable = resource.variable(setting) if place is None else None
+    remedy = (Note.DEVELOPMENT_DEFAULT.remedy if by_default else None) or reason.remedy
+    return _Remedy(variable, remedy.format(variable=variable or place))
 
 
 def decide(policy: Policy, request: Request) -> Decision:

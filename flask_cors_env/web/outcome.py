@@ -23,7 +23,7 @@ from flask_cors_env.web.wsgi import host_of, path_of, request_of, surroundings_o
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_LINES = {
+_LINES: dict[int, str] = {
     Status.OK: "200 OK",
     Status.NO_CONTENT: "204 No Content",
     Status.FORBIDDEN: "403 Forbidden",
@@ -185,9 +185,7 @@ def _answer(policy: Policy, request: Request, decision: Decision, status: int) -
     if status != Status.NO_CONTENT:
         described = ("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))
         headers = (*headers, *described)
-    return Answer(
-        int(status), _LINES[Status(status)], headers, (body,) if body and request.method != "HEAD" else ()
-    )
+    return Answer(int(status), _LINES[status], headers, (body,) if body and request.method != "HEAD" else ())
 
 
 def _body(policy: Policy, decision: Decision) -> bytes:
