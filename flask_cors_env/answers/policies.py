@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flask_cors_env.answers.timeline import PolicyRecord
@@ -35,17 +35,27 @@ def parse_policy(document: str) -> Policy | None:
     """The policy whose canonical JSON is *document*; None where it is none."""
     try:
         told = json.loads(document)
-        made = Policy(map(_resource, told["resources"]), environment=told["environment"])
+        made = Policy(_resources(told["resources"]), environment=told["environment"])
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, re.error):
         return None
     return made
 
 
-def _resource(told: Mapping[str, Any]) -> Resource:
+def _resources(told: Iterable[Mapping[str, Any]]) -> Iterator[Resource]:
+    """The resources, of which one may name an earlier one for its origins."""
+    origins: dict[str, Origins] = {}
+    for one in told:
+        listed = one["origins"]
+        found = origins[listed["as"]] if isinstance(listed, dict) else Origins(map(_origin, listed))
+        origins[one["name"]] = found
+        yield _resource(one, found)
+
+
+def _resource(told: Mapping[str, Any], origins: Origins) -> Resource:
     return Resource(
         **{name: told[name] for name in _PLAIN},
         paths=tuple(map(parse_path, told["paths"])),
-        origins=Origins(map(_origin, told["origins"])),
+        origins=origins,
         origin_function=unknown if told["origin_function"] else None,
         methods=frozenset(told["methods"]),
         allow_headers=HeaderNames(_regex(text) or text for text in told["allow_headers"]),

@@ -68,13 +68,11 @@ def clean_whole(value: str) -> str:
 
 
 def _chunks(text: str, size: int) -> Iterator[str]:
-    """*text* in pieces of at most *size* bytes of JSON each."""
-    start = used = 0
-    for at, character in enumerate(text):
-        cost = 1 if character.isalnum() else len(json.dumps(character)) - 2
-        if used + cost > size:
-            yield text[start:at]
-            start, used = at, 0
-        used += cost
-    if start < len(text):
-        yield text[start:]
+    """*text*, which is ASCII, in pieces of at most *size* bytes of JSON each."""
+    start = 0
+    while start < len(text):
+        piece = text[start : start + size]
+        while (excess := len(json.dumps(piece)) - 2 - size) > 0:
+            piece = piece[:-excess] or piece[0]
+        yield piece
+        start += len(piece)

@@ -112,16 +112,21 @@ class Leaf(NamedTuple):
     Attributes:
         resource: The resource's name; empty for the app's own settings.
         setting: Without prefix.
-        value: As an operator would write it.
+        content: The value.
         source: The variable and its place, or whose default it is.
         hides: What weaker sources say, strongest first.
     """
 
     resource: str
     setting: str
-    value: str
+    content: Any
     source: str
     hides: tuple[str, ...] = ()
+
+    @property
+    def value(self) -> str:
+        """The value as an operator would write it."""
+        return spelled(self.content)
 
 
 @dataclass(frozen=True)
@@ -328,7 +333,7 @@ class _Draft:
         stack = self._merged.stacks.get(leaf or (), [])
         texts = [f"{entry.variable} in {entry.source}" for entry in stack]
         source = texts[0] if texts else f"default of {self._environment}"
-        return Leaf(resource, setting, spelled(value), source, tuple(texts[1:]))
+        return Leaf(resource, setting, value, source, tuple(texts[1:]))
 
     def findings(self) -> Iterator[_Finding]:
         """All that is wrong, of whatever level."""

@@ -12,7 +12,7 @@ from flask_cors_env.core.policy import Resource
 def written(resource: Resource, setting: str, value: Any) -> Any:
     """The value of *setting* that holds for *resource*; what is derived stands in the resource itself."""
     if setting == "ORIGINS":
-        return "a function" if resource.origin_function is not None else [p.text for p in resource.origins]
+        return "a function" if resource.origin_function is not None else resource.origins
     if setting == "PATH":
         return [path.text for path in resource.paths]
     if setting in {"METHODS", "ALLOW_CREDENTIALS"}:

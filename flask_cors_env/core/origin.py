@@ -101,6 +101,9 @@ class OriginPattern:
         """Whether it stands for what is below the host, and not for the host."""
         return self.kind is OriginKind.SUBDOMAINS
 
+    def __str__(self) -> str:
+        return self.text
+
     @property
     def canonical(self) -> str:
         """What tells it from every other entry."""
@@ -173,7 +176,7 @@ def _refuse_characters(text: str) -> None:
         raise OriginError(
             "origin-too-long", f"is longer than {MAX_ORIGIN} bytes; no request's origin may be."
         )
-    if any(char.isspace() or not char.isprintable() for char in text):
+    if " " in text or not text.isprintable():  # no other white space is printable
         trimmed = text.strip()
         raise OriginError(
             "origin-has-space",
@@ -352,10 +355,17 @@ class Origins:
 
     Args:
         patterns: The entries; duplicates are harmless.
+
+    Attributes:
+        patterns: The entries, sorted.
+        canonical: The same as they are told in a canonical policy.
+        any: Whether everyone is let in.
+        null: Whether the opaque origin is.
     """
 
     def __init__(self, patterns: Iterable[OriginPattern] = ()) -> None:
         self.patterns = tuple(sorted(set(patterns), key=lambda p: p.canonical))
+        self.canonical = tuple(p.canonical for p in self.patterns)
         kinds = {kind: [p for p in self.patterns if p.kind is kind] for kind in OriginKind}
         self.any = bool(kinds[OriginKind.ANY])
         self.null = bool(kinds[OriginKind.NULL])

@@ -247,7 +247,7 @@ class Resource:
         return {
             "name": self.name,
             "paths": sorted({path.text for path in self.paths}),
-            "origins": [pattern.canonical for pattern in self.origins],
+            "origins": list(self.origins.canonical),
             "origin_function": self.origin_function is not None,
             "methods": sorted(self.methods),
             "allow_headers": self.allow_headers.texts,
@@ -389,9 +389,19 @@ class Policy:
         return self._named.get(name)
 
     def canonical(self) -> dict[str, Any]:
-        """All that decisions depend on, as plain values in a fixed order."""
-        resources = sorted(self.resources, key=lambda resource: resource.name)
-        return {"environment": self.environment, "resources": [r.canonical() for r in resources]}
+        """
+        All that decisions depend on, as plain values in a fixed order.
+
+        Several origins that an earlier resource has too are told by its name, ``{"as": NAME}``: most
+        resources inherit them, and there may be thousands.
+        """
+        told = []
+        first: dict[tuple[str, ...], str] = {}
+        for resource in sorted(self.resources, key=lambda resource: resource.name):
+            name = first.setdefault(resource.origins.canonical, resource.name)
+            is_again = name != resource.name and len(resource.origins.canonical) > 1
+            told.append(resource.canonical() | ({"origins": {"as": name}} if is_again else {}))
+        return {"environment": self.environment, "resources": told}
 
     def canonical_json(self) -> str:
         """`canonical` as JSON without white space: what the policy's id is the digest of."""

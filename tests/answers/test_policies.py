@@ -109,3 +109,10 @@ def test_a_policy_under_another_id_is_not_taken_for_one():
     log.load(Policy([Resource.parse()]))
     (record,) = timeline(log.found.others)
     assert policies([record._replace(id="p-000000000000")]) == {}
+
+
+def test_origins_that_are_told_by_an_earlier_resources_name_come_back():
+    shared = ["https://a.example", "https://b.example"]
+    policy = Policy([Resource.parse(name=name, paths=[f"/{name}"], origins=shared) for name in "abc"])
+    again = parse_policy(policy.canonical_json())
+    assert (again.id, [list(map(str, r.origins)) for r in again.resources]) == (policy.id, [shared] * 3)

@@ -326,3 +326,15 @@ def test_the_catalogue_is_the_contract_s():
     }
     notes = "credentials_not_allowed response_conflict debugger_response development_default"
     assert [str(note) for note in Note] == notes.split()
+
+
+def test_origins_that_several_resources_have_are_told_once():
+    shared = [APP, "https://b.example"]
+    resources = [
+        Resource.parse(name="b", paths=["/b"], origins=shared),
+        Resource.parse(name="a", paths=["/a"], origins=reversed(shared)),
+        Resource.parse(name="c", paths=["/c"], origins=[APP]),
+        Resource.parse(name="d", paths=["/d"], origins=[APP]),
+    ]
+    told = {one["name"]: one["origins"] for one in Policy(resources).canonical()["resources"]}
+    assert told == {"a": sorted(shared), "b": {"as": "a"}, "c": [APP], "d": [APP]}
