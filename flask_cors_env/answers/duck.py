@@ -23,7 +23,7 @@ from flask_cors_env.answers.lines import START, Record, Torn, records, unwrapped
 from flask_cors_env.answers.questions import COLUMNS, HOUR, HOUR_LENGTH, Check, Question, Row, Where
 from flask_cors_env.answers.store import Store
 from flask_cors_env.answers.verify import Account
-from flask_cors_env.audit.fields import DECISION, FIELDS
+from flask_cors_env.audit.fields import DECISION, DECISION_FIELDS, ENVELOPE, FIELDS
 
 #: Bytes of lines that are handed over at once.
 _SEGMENT = 1 << 27
@@ -161,13 +161,24 @@ def _quoted(text: str) -> str:
 
 
 _EVENTS = ", ".join(map(_quoted, FIELDS))
-_NAMES = dict.fromkeys(["cors.schema", *EVENT_KEYS, *COLUMNS.values()])
 _EVENT = " ".join(f"""WHEN "{key}" IN ({_EVENTS}) THEN "{key}" """ for key in EVENT_KEYS)
-_SELECTED = ", ".join(f'"{name}" AS {column}' for column, name in COLUMNS.items() if column != "event")
+_NAMES = dict.fromkeys(["cors.schema", *EVENT_KEYS, *COLUMNS.values()])
 _TYPES = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in _NAMES)
+_FIELDS = {field.name for field in (*ENVELOPE, *DECISION_FIELDS)}
+_ASKED = ", ".join(f'"{name}" AS {c}' for c, name in COLUMNS.items() if name in _FIELDS and c != "event")
+_ALL = ", ".join(f'{c} := "{name}"' for c, name in COLUMNS.items() if c != "event")
+#: Decisions in columns; the few other records in one, for dozens of empty ones take longer than all the rest.
 _READ = f"""
-SELECT {_SELECTED}, CASE WHEN "cors.schema" IS NULL THEN error('no record') {_EVENT} END AS event
-FROM read_json(?, format = 'newline_delimited', compression = 'none', columns = {{{_TYPES}}})
+WITH read AS (
+    FROM read_json(?, format = 'newline_delimited', compression = 'none', columns = {{{_TYPES}}})
+), known AS (
+    SELECT * EXCLUDE (event),
+           CASE WHEN "cors.schema" IS NULL THEN error('no record') {_EVENT} END AS event
+    FROM read
+)
+SELECT {_ASKED}, event,
+       CASE WHEN event <> {_quoted(DECISION)} THEN to_json(struct_pack({_ALL}))::VARCHAR END AS other
+FROM known
 """
 
 # --- each record once
@@ -243,6 +254,6 @@ def _ask(connection: duckdb.DuckDBPyConnection, question: Question, where: Seque
 
 
 def _others(connection: duckdb.DuckDBPyConnection) -> list[Columns]:
-    found = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM records WHERE event <> ?", [DECISION])
-    rows = (zip(COLUMNS, row, strict=True) for row in found.fetchall())
-    return [{column: text for column, text in row if text is not None} for row in rows]
+    found = connection.execute("SELECT event, other FROM records WHERE other IS NOT NULL").fetchall()
+    told = ({"event": event, **json.loads(other)} for event, other in found)
+    return [{column: text for column, text in columns.items() if text is not None} for columns in told]

@@ -22,7 +22,7 @@ from flask_cors_env.answers.files import STDIN
 from flask_cors_env.answers.verify import Account
 
 #: Changes with what the kept files hold.
-_VERSION = "1"
+_VERSION = "2"
 _ACCOUNT = "account.json"
 _MONTH = 30 * 24 * 3600
 
