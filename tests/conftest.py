@@ -14,3 +14,9 @@ def _clean_environment(monkeypatch):
     for name in list(os.environ):
         if name.upper().startswith("CORS_") or name in {"APP_ENV", "ENVIRONMENT", "FLASK_ENV", "FLASK_DEBUG"}:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch, tmp_path_factory):
+    """What commands keep of the logs that they read is not kept beside what the user's keep."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import click
 
 from flask_cors_env.answers.candidate import environment_of
-from flask_cors_env.answers.engine import answers
 from flask_cors_env.answers.evidence import Evidence, SeveralServicesError, evidence
-from flask_cors_env.answers.files import LogError
 from flask_cors_env.answers.questions import SHAPES
 from flask_cors_env.answers.shapes import Shape
 from flask_cors_env.audit.event import clean
+from flask_cors_env.cli.reading import Reading
 from flask_cors_env.config.environment import parse_environment
 from flask_cors_env.config.errors import FaultyValueError
 
@@ -35,13 +34,11 @@ ENVIRONMENT = click.option(
 )  # fmt: skip
 
 
-def ask(logs: Sequence[str], service: str | None) -> Evidence:
+def ask(logs: Sequence[str], reading: Reading, service: str | None) -> Evidence:
     """What *logs* tell of an app; what they lack is said beside the answer."""
+    found = reading.answers(logs, [SHAPES])
     try:
-        found = answers(logs, [SHAPES])
         told = evidence(found, service)
-    except LogError as error:
-        raise click.UsageError(str(error)) from None
     except SeveralServicesError as error:
         raise click.UsageError(f"{error}; name one with --service") from None
     if not told.shapes:

@@ -11,6 +11,7 @@ from flask_cors_env.answers.candidate import of_file
 from flask_cors_env.answers.replay import Judged, Outcome, Replay, replay
 from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
+from flask_cors_env.cli.reading import Reading, reads
 from flask_cors_env.cli.render import as_json, table
 from flask_cors_env.config.build import Built
 from flask_cors_env.config.errors import CORSConfigError
@@ -33,19 +34,21 @@ _SHOWN = 20
 )  # fmt: skip
 @asking.ENVIRONMENT
 @asking.SERVICE
+@reads
 @asking.JSON
 @click.pass_context
 def command(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     *,
     logs: tuple[str, ...],
+    reading: Reading,
     file: str,
     environment: str | None,
     service: str | None,
     as_plain_json: bool,
 ) -> None:
     """Decide the log's requests by another policy; exit 1 if one that is allowed may be refused."""
-    told = asking.ask(logs, service)
+    told = asking.ask(logs, reading, service)
     try:
         built = of_file(file, asking.environment(told, environment))
     except CORSConfigError as error:

@@ -14,6 +14,7 @@ from flask_cors_env.answers.suggest import Suggestion, SuggestionError, suggest
 from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.outcomes import gathered
+from flask_cors_env.cli.reading import Reading, reads
 from flask_cors_env.cli.render import as_json
 from flask_cors_env.config.errors import CORSConfigError
 
@@ -26,19 +27,21 @@ from flask_cors_env.config.errors import CORSConfigError
 )  # fmt: skip
 @asking.ENVIRONMENT
 @asking.SERVICE
+@reads
 @asking.JSON
 @click.pass_context
 def command(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     *,
     logs: tuple[str, ...],
+    reading: Reading,
     form: str,
     environment: str | None,
     service: str | None,
     as_plain_json: bool,
 ) -> None:
     """Write the smallest policy that lets in what was let in; exit 1 if that cannot be proved."""
-    told = asking.ask(logs, service)
+    told = asking.ask(logs, reading, service)
     try:
         found = suggest(told, asking.environment(told, environment))
     except SuggestionError as error:

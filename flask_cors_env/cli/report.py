@@ -2,94 +2,44 @@
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import click
 
-from flask_cors_env.answers.engine import ENGINES, answers
-from flask_cors_env.answers.files import STDIN, LogError, expanded
 from flask_cors_env.answers.questions import Window
 from flask_cors_env.answers.report import QUESTIONS, Report, report
-from flask_cors_env.answers.store import default_folder
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.asking import when as _when
+from flask_cors_env.cli.reading import Reading, reads
 from flask_cors_env.cli.render import as_json, table
 from flask_cors_env.core.reason import Verdict
 
-_AGO = re.compile(r"(\d{1,6})([mhd])")
 _PAST = {Verdict.ALLOW: "allowed", Verdict.DENY: "denied", Verdict.SKIP: "skipped"}
 _STANDS = {True: "yes", False: "no longer", None: "not told"}
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-def _time(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """A time as the log writes it; one without a zone is UTC, and ``24h`` is so long ago."""
-    if value is None:
-        return None
-    ago = _AGO.fullmatch(value)
-    try:
-        if ago is not None:
-            when = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        else:
-            given = datetime.fromisoformat(value)
-            when = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise click.BadParameter("write 2026-03-02, 2026-03-02T08:30 or 24h") from None
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @click.command()
 @asking.LOGS
-@click.option("--since", callback=_time, metavar="TIME", help="From then on: 2026-03-02T08:30 (UTC), or 24h.")
-@click.option("--until", callback=_time, metavar="TIME", help="Before then.")
 @click.option("--resource", metavar="NAME", help="Only what this resource decided.")
 @click.option("--origin", metavar="ORIGIN", help="Only requests of this origin.")
 @click.option("--reason", metavar="REASON", help="Only decisions with this one among their reasons.")
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Lines of each table.")
-@click.option("--engine", type=click.Choice(list(ENGINES)), help="Who counts; DuckDB where it is installed.")
-@click.option(
-    "--cache", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Where DuckDB keeps what it read; the user's cache folder by default.",
-)  # fmt: skip
-@click.option("--no-cache", is_flag=True, help="Keep nothing.")
+@reads
 @asking.JSON
-def command(  # noqa: PLR0913 - one parameter an option
+def command(
     *,
     logs: tuple[str, ...],
+    reading: Reading,
     top: int,
-    engine: str | None,
-    cache: Path | None,
-    no_cache: bool,
     as_plain_json: bool,
-    **window: str | None,
+    **narrowed: str | None,
 ) -> None:
     """Say who was refused and why, which entries are used, and what stands out. - is standard input."""
-    asked = Window(**window)
-    kept = None if no_cache else cache or default_folder()
-    try:
-        with _progress(logs) as told:
-            found = answers(logs, QUESTIONS, window=asked, engine=engine, cache=kept, told=told)
-    except LogError as error:
-        raise click.UsageError(str(error)) from None
+    asked = reading.window(Window(**narrowed))
+    found = reading.answers(logs, QUESTIONS, asked)
     made = report(found, asked)
     click.echo(as_json(as_value(made)) if as_plain_json else "\n".join(lines(made, top)))
-
-
-@contextmanager
-def _progress(logs: Sequence[str]) -> Iterator[Callable[[int], object]]:
-    """A bar on a terminal, of the bytes that were read; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield int
-        return
-    sizes = (Path(name).stat().st_size for name in expanded(logs) if name != STDIN)
-    with click.progressbar(length=sum(sizes), label="reading", file=sys.stderr) as bar:
-        yield bar.update
 
 
 def as_value(made: Report) -> dict[str, Any]:

@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from flask_cors_env.answers.blame import Blame, Cause, Since, Turn, blame, question
-from flask_cors_env.answers.engine import answers
-from flask_cors_env.answers.files import LogError
 from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
+from flask_cors_env.cli.reading import Reading, reads
 from flask_cors_env.cli.render import as_json, table
 
 _HEAD = ("SINCE", "RESOURCE", "POLICY", "BY", "ORIGIN IS", "ENTRY")
@@ -20,14 +19,12 @@ _HEAD = ("SINCE", "RESOURCE", "POLICY", "BY", "ORIGIN IS", "ENTRY")
 @click.command()
 @click.argument("origin")
 @asking.LOGS
+@reads
 @asking.JSON
-def command(*, origin: str, logs: tuple[str, ...], as_plain_json: bool) -> None:
+def command(*, origin: str, logs: tuple[str, ...], reading: Reading, as_plain_json: bool) -> None:
     """Say since which change of policy ORIGIN is let in, and by which entry."""
     asked = question(origin)
-    try:
-        told = answers(logs, [asked])
-    except LogError as error:
-        raise click.UsageError(str(error)) from None
+    told = reading.answers(logs, [asked])
     found = blame(origin, told.policies, told.rows[asked.name])
     if not found.turns:
         raise click.UsageError("the log tells of no policy, and of no request of this origin")

@@ -6,6 +6,7 @@ import pytest
 from apps import APP, EVIL, make, preflight
 from click.testing import CliRunner
 
+from flask_cors_env.answers.engine import ENGINES
 from flask_cors_env.cli import cors
 
 SETTINGS = {"ORIGINS": f"{APP} https://bi.example.com", "METHODS": "PUT", "ALLOW_HEADERS": "X-Api-Key"}
@@ -92,6 +93,19 @@ def test_the_same_for_another_program(replayed):
         ("https://bi.example.com", 1),
     ]
     assert [line["origin"] for line in told["allowed"]] == [EVIL]
+
+
+def test_whoever_counts_the_answer_is_the_same(log, replayed):
+    engines = [["--engine", name] for name in ENGINES] + [["--no-cache"]]
+    for words in (["suggest", str(log)], ["blame", APP, str(log)]):
+        assert len({invoke(*words, "--json", *engine) for engine in engines}) == 1
+    assert len({replayed("--json", *engine, METHODS="none") for engine in engines}) == 1
+
+
+def test_only_the_part_of_the_log_that_is_asked_about_counts(replayed):
+    assert replayed("--since", "1h", METHODS="none")[0] == 1
+    status, _, err = replayed("--until", "2020-01-01")
+    assert (status, "the log holds no decision" in err) == (2, True)
 
 
 def test_what_cannot_be_decided_fails_and_says_why(replayed):

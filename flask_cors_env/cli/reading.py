@@ -1,0 +1,120 @@
+"""How commands read logs: which part, by which engine, with what is kept, and a bar while it takes."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from flask_cors_env.answers.engine import ENGINES, Answers, answers
+from flask_cors_env.answers.files import STDIN, LogError, expanded
+from flask_cors_env.answers.questions import WHOLE, Question, Window
+from flask_cors_env.answers.store import default_folder
+
+_AGO = re.compile(r"(\d{1,6})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _time(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """A time as the log writes it; one without a zone is UTC, and ``24h`` is so long ago."""
+    if value is None:
+        return None
+    ago = _AGO.fullmatch(value)
+    try:
+        if ago is not None:
+            when = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        else:
+            given = datetime.fromisoformat(value)
+            when = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise click.BadParameter("write 2026-03-02, 2026-03-02T08:30 or 24h") from None
+    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+_OPTIONS = (
+    click.option(
+        "--since", callback=_time, metavar="TIME", help="From then on: 2026-03-02T08:30 (UTC), or 24h."
+    ),
+    click.option("--until", callback=_time, metavar="TIME", help="Before then."),
+    click.option(
+        "--engine", type=click.Choice(list(ENGINES)), help="Who counts; DuckDB where it is installed."
+    ),
+    click.option(
+        "--cache", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+        help="Where DuckDB keeps what it read; the user's cache folder by default.",
+    ),
+    click.option("--no-cache", is_flag=True, help="Keep nothing."),
+)  # fmt: skip
+
+
+class Reading(NamedTuple):
+    """
+    How a log is to be read.
+
+    Attributes:
+        since: The earliest timestamp that counts; None for any.
+        until: The first that is too late; None for none.
+        engine: Who counts; None for the best that is installed.
+        cache: Where what was read is kept; None for nowhere.
+    """
+
+    since: str | None
+    until: str | None
+    engine: str | None
+    cache: Path | None
+
+    def window(self, whole: Window = WHOLE) -> Window:
+        """The part of *whole* between the times."""
+        return whole._replace(since=self.since, until=self.until)
+
+    def answers(self, logs: Sequence[str], questions: Sequence[Question], window: Window = WHOLE) -> Answers:
+        """What *logs* say; a log that cannot be read is the caller's mistake."""
+        try:
+            with _progress(logs) as told:
+                return answers(
+                    logs,
+                    questions,
+                    window=self.window(window),
+                    engine=self.engine,
+                    cache=self.cache,
+                    told=told,
+                )
+        except LogError as error:
+            raise click.UsageError(str(error)) from None
+
+
+def reads(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of `Reading`; it gets that as ``reading``."""
+
+    @functools.wraps(function)
+    def command(
+        *args: Any,
+        since: str | None,
+        until: str | None,
+        engine: str | None,
+        cache: Path | None,
+        no_cache: bool,
+        **given: Any,
+    ) -> Any:
+        kept = None if no_cache else cache or default_folder()
+        return function(*args, reading=Reading(since, until, engine, kept), **given)
+
+    return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
+
+
+@contextmanager
+def _progress(logs: Sequence[str]) -> Iterator[Callable[[int], object]]:
+    """A bar on a terminal, of the bytes that were read; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield int
+        return
+    sizes = (Path(name).stat().st_size for name in expanded(logs) if name != STDIN)
+    with click.progressbar(length=sum(sizes), label="reading", file=sys.stderr) as bar:
+        yield bar.update
