@@ -22,8 +22,10 @@ from hypothesis import strategies as st
 from werkzeug.test import create_environ, run_wsgi_app
 
 from flask_cors_env import CORS
+from flask_cors_env.answers.plain import find
+from flask_cors_env.answers.questions import SHAPES
+from flask_cors_env.answers.shapes import shapes
 from flask_cors_env.core.decision import decide_within
-from flask_cors_env.core.request import Request
 from flask_cors_env.testing.browser import (
     ENGINE_MAX_AGE,
     SAFELISTED_METHODS,
@@ -573,9 +575,8 @@ def plain(text):
 
 def request_of(told):
     """The request that an event tells of, as far as it matters."""
-    values = [told.get(name) for name in ("cors.origin", "cors.request.method", "cors.request.headers")]
-    origin, method, headers = [None if value is None else plain(value) for value in values]
-    return Request(origin, told["http.request.method"], requested_method=method, requested_headers=headers)
+    (shape,) = shapes(find([[told]], [SHAPES], ()).rows["shapes"])
+    return shape.request
 
 
 def outcome_of(decision):

@@ -8,6 +8,7 @@ origins and names that a pattern let in already.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from flask_cors_env.config import values
 from flask_cors_env.config.errors import FaultyValueError
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core import protocol
-from flask_cors_env.core.origin import OriginKind
+from flask_cors_env.core.origin import OriginKind, canonical_regex
 from flask_cors_env.core.policy import Policy, Resource
 from flask_cors_env.core.request import Kind
 
@@ -63,6 +64,7 @@ class Narrowing:
 
     def __init__(self, resource: Resource, shapes: list[Shape], policy: Policy) -> None:
         self.resource = resource
+        self._spelled = {name.lower(): name for name in resource.allow_headers.names}
         self._writable = {p.text for p in resource.origins if p.kind not in _NOT_WRITABLE}
         if policy.is_development:
             self._writable.discard("*")
@@ -84,10 +86,6 @@ class Narrowing:
         if name in self._spelled:
             return None
         return next((f"{prefix}*" for prefix in allowed.prefixes if name.startswith(prefix)), None)
-
-    @property
-    def _spelled(self) -> dict[str, str]:
-        return {name.lower(): name for name in self.resource.allow_headers.names}
 
     def _can_keep(self, shape: Shape) -> bool:
         origin = self._origin(shape)
@@ -138,20 +136,28 @@ class Narrowing:
         needs: dict[str, Callable[[Shape], Iterable[str]]] = {
             "ORIGINS": lambda shape: [_rule_of(self.resource, shape)],
             "METHODS": self._methods,
-            "ALLOW_HEADERS": lambda shape: map(self._covering, _names(shape)),
+            "ALLOW_HEADERS": lambda shape: {self._covering(name) for name in _names(shape)},
         }
         for setting, need in needs.items():
+            used = self._counted(need)
             for text in _listed(self.resource, setting):
                 if text not in self.settings.get(setting, [text]):
-                    used = sum(shape.requests for shape in self.kept if text in need(shape))
-                    yield Entry(self.resource.name, setting, text, used)
+                    yield Entry(self.resource.name, setting, text, used[text])
         if self.resource.allow_credentials and not self.settings.get("ALLOW_CREDENTIALS"):
             yield Entry(self.resource.name, "ALLOW_CREDENTIALS", "true", 0)
 
+    def _counted(self, need: Callable[[Shape], Iterable[str]]) -> Counter[str]:
+        """How many requests needed each entry."""
+        used: Counter[str] = Counter()
+        for shape in self.kept:
+            used.update(dict.fromkeys(need(shape), shape.requests))
+        return used
+
     def _covering(self, name: str) -> str:
         """The entry that covers a header name now."""
-        prefix = self._prefix_of(name)
-        return self._spelled.get(name) or prefix or "*"
+        regexes = self.resource.allow_headers.regexes
+        pattern = next((canonical_regex(regex) for regex in regexes if regex.fullmatch(name)), "*")
+        return self._spelled.get(name) or self._prefix_of(name) or pattern
 
 
 def _can_name(value: str, text_of: Callable[[str], str]) -> bool:

@@ -175,6 +175,14 @@ def test_a_compiled_pattern_cannot_be_written_and_its_origins_are():
     assert found.variables["CORS_ORIGINS"] == "https://a.test,https://b.test"
 
 
+def test_header_names_of_a_compiled_pattern_are_written_one_by_one():
+    pattern = re.compile("x-[a-z]")
+    asked = [Request(APP, "OPTIONS", "/", "GET", names) for names in ("x-a", "x-a,x-b")]
+    found = narrowed({"origins": [APP], "allow_headers": [pattern]}, *asked)
+    assert found.variables["CORS_ALLOW_HEADERS"] == "x-a,x-b"
+    assert found.dropped == (Entry("default", "ALLOW_HEADERS", "regex:x-[a-z]", 2),)
+
+
 def test_a_function_is_replaced_by_those_whom_it_let_in():
     found = narrowed({"origins": lambda **_: True}, Request(A), Request(B))
     assert found.variables["CORS_ORIGINS"] == f"{A},{B}"
