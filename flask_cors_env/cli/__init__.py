@@ -46,7 +46,7 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands)
 def cors() -> None:
-    """Cross-origin policy: check it before the app starts."""
+    """Cross-origin policy: check it before the app starts, ask the log what it does."""
 
 
 @cors.command()

@@ -47,7 +47,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     service: str | None,
     as_plain_json: bool,
 ) -> None:
-    """Decide the log's requests by another policy; exit 1 if one that is allowed may be refused."""
+    """Try another policy on a log's requests. Exit 1 if one that is allowed may be refused."""
     told = asking.ask(logs, reading, service)
     try:
         built = of_file(file, asking.environment(told, environment))

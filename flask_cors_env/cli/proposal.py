@@ -40,7 +40,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     service: str | None,
     as_plain_json: bool,
 ) -> None:
-    """Write the smallest policy that lets in what was let in; exit 1 if that cannot be proved."""
+    """Write the smallest policy that fits a log. Exit 1 if it cannot be proved to fit."""
     told = asking.ask(logs, reading, service)
     try:
         found = suggest(told, asking.environment(told, environment))

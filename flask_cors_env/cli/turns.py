@@ -22,7 +22,7 @@ _HEAD = ("SINCE", "RESOURCE", "POLICY", "BY", "ORIGIN IS", "ENTRY")
 @reads
 @asking.JSON
 def command(*, origin: str, logs: tuple[str, ...], reading: Reading, as_plain_json: bool) -> None:
-    """Say since which change of policy ORIGIN is let in, and by which entry."""
+    """Say since when ORIGIN is let in. The change of policy is named, and the entry."""
     asked = question(origin)
     told = reading.answers(logs, [asked])
     found = blame(origin, told.policies, told.rows[asked.name])
