@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -34,6 +35,10 @@ _CONFIG: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
     "preserve_insertion_order": "false",
 }
+#: Makes the progress known, and DuckDB silent.
+_PROGRESS = "SET enable_progress_bar = true; SET enable_progress_bar_print = false"
+#: Seconds between two looks at how far a file is read.
+_LOOK = 0.2
 _WORD = 64
 
 Told = Callable[[int], object]
@@ -54,6 +59,7 @@ def find(
     """
     config = _CONFIG | {"temp_directory": str(store.scratch)}
     with contextlib.closing(duckdb.connect(config=config)) as connection:
+        connection.execute(_PROGRESS)
         account = Account()
         parts = [part for name in names for part in _stored(connection, name, store, account, told)]
         connection.read_parquet(parts).create_view("written")
@@ -77,15 +83,33 @@ def _stored(
 def _make(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, told: Told) -> Account:
     """Write the Parquet files of a log file; what is torn in it and what is foreign."""
     account = Account()
-    if not is_packed(name) and _is_copied(connection, name, folder / "0.parquet"):
-        told(Path(name).stat().st_size)
+    is_direct = not is_packed(name) and Path(name).stat().st_size > 1  # it overlooks a line of one byte
+    if is_direct and _is_copied_whole(connection, name, folder / "0.parquet", told):
         return account
     for number, segment in enumerate(_segments(unwrapped(lines(name, told)))):
         _copy_segment(connection, segment, folder / f"{number}.parquet", account)
     return account
 
 
+def _is_copied_whole(connection: duckdb.DuckDBPyConnection, name: str, part: Path, told: Told) -> bool:
+    """As `_is_copied`, telling how far it is; what is told is taken back where it comes to nothing."""
+    size, seen = Path(name).stat().st_size, 0
+    with ThreadPoolExecutor(1) as pool:
+        copied = pool.submit(_is_copied, connection, name, part)
+        try:
+            while wait([copied], _LOOK).not_done:
+                reached = int(size * max(connection.query_progress(), 0) / 100)
+                told(reached - seen)
+                seen = reached
+        except BaseException:
+            connection.interrupt()
+            raise
+    told((size if copied.result() else 0) - seen)
+    return copied.result()
+
+
 def _segments(whole: Iterable[str | bytes]) -> Iterator[list[str | bytes]]:
+    """The lines in lists of about `_SEGMENT` bytes; of no lines, one that is empty."""
     segment: list[str | bytes] = []
     size = 0
     for line in whole:
@@ -94,8 +118,7 @@ def _segments(whole: Iterable[str | bytes]) -> Iterator[list[str | bytes]]:
         if size > _SEGMENT:
             yield segment
             segment, size = [], 0
-    if segment:
-        yield segment
+    yield segment
 
 
 def _copy_segment(
@@ -166,18 +189,18 @@ _NAMES = dict.fromkeys(["cors.schema", *EVENT_KEYS, *COLUMNS.values()])
 _TYPES = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in _NAMES)
 _FIELDS = {field.name for field in (*ENVELOPE, *DECISION_FIELDS)}
 _ASKED = ", ".join(f'"{name}" AS {c}' for c, name in COLUMNS.items() if name in _FIELDS and c != "event")
-_ALL = ", ".join(f'{c} := "{name}"' for c, name in COLUMNS.items() if c != "event")
+_ALL = ", ".join(f"""'{c}': "{name}\"""" for c, name in COLUMNS.items() if c != "event")
 #: Decisions in columns; the few other records in one, for dozens of empty ones take longer than all the rest.
 _READ = f"""
 WITH read AS (
-    FROM read_json(?, format = 'newline_delimited', compression = 'none', columns = {{{_TYPES}}})
+    FROM read_json(?, format = 'newline_delimited', compression = 'uncompressed', columns = {{{_TYPES}}})
 ), known AS (
     SELECT * EXCLUDE (event),
            CASE WHEN "cors.schema" IS NULL THEN error('no record') {_EVENT} END AS event
     FROM read
 )
 SELECT {_ASKED}, event,
-       CASE WHEN event <> {_quoted(DECISION)} THEN to_json(struct_pack({_ALL}))::VARCHAR END AS other
+       CASE WHEN event <> {_quoted(DECISION)} THEN to_json({{{_ALL}}})::VARCHAR END AS other
 FROM known
 """
 
@@ -200,7 +223,7 @@ FROM numbered WHERE number IS NOT NULL GROUP BY writer, word
 #: Only words in which some number comes twice are looked at record by record.
 _ONCE = f"""
 CREATE TEMP TABLE once AS
-SELECT DISTINCT ON (writer, number) numbered.*
+SELECT DISTINCT ON (numbered.writer, numbered.number) numbered.*
 FROM numbered JOIN words ON words.writer = numbered.writer AND words.word = numbered.number // {_WORD}
 WHERE words.count > bit_count(words.bits)
 """

@@ -1,5 +1,6 @@
 """What was read of a file is kept for the next question, and is never taken for another file's."""
 
+import gzip
 import os
 import shutil
 
@@ -7,7 +8,7 @@ import pytest
 from answers.generated import Generated
 
 from flask_cors_env.answers import duck
-from flask_cors_env.answers.engine import answers
+from flask_cors_env.answers.engine import ENGINES, answers
 from flask_cors_env.answers.questions import SHAPES
 
 
@@ -74,3 +75,23 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_breaks_nothing(log, t
     (tmp_path / "cache").write_text("a file")
     found = answers([str(log)], [SHAPES], engine="duckdb", cache=tmp_path / "cache")
     assert found == answers([str(log)], [SHAPES], engine="plain")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("is_soiled", [False, True])
+def test_the_bytes_that_are_told_are_the_files(engine, is_soiled, tmp_path):
+    path = tmp_path / "audit.jsonl"
+    noise = b"booting\n" if is_soiled else b""
+    path.write_bytes(noise + b"".join(made.line + b"\n" for made in Generated(3000).lines()))
+    told = []
+    answers([str(path)], [SHAPES], engine=engine, cache=tmp_path / "cache", told=told.append)
+    assert sum(told) == path.stat().st_size
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("data", [b"", b"\n", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", gzip.compress(b"")])
+def test_a_file_with_nothing_in_it_is_an_empty_log(engine, data, tmp_path):
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(data)
+    found = answers([str(path)], [SHAPES], engine=engine)
+    assert (found.rows, found.verification.records) == ({"shapes": ()}, 0)
