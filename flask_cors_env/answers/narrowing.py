@@ -17,7 +17,7 @@ from flask_cors_env.config import values
 from flask_cors_env.config.errors import FaultyValueError
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core import protocol
-from flask_cors_env.core.origin import OriginKind, canonical_regex
+from flask_cors_env.core.origin import OriginKind, Origins, canonical_regex
 from flask_cors_env.core.policy import Policy, Resource
 from flask_cors_env.core.request import Kind
 
@@ -69,7 +69,8 @@ class Narrowing:
         if policy.is_development:
             self._writable.discard("*")
         told = [shape for shape in shapes if shape.cut.isdisjoint(_ASKED)]
-        self._patterns = _shared((s.request.origin or "" for s in told), self._pattern_of)
+        patterns = _shared((s.request.origin or "" for s in told), self._pattern_of)
+        self._patterns = Origins(pattern for pattern in resource.origins if pattern.text in patterns)
         self._prefixes = _shared((name for s in told for name in _names(s)), self._prefix_of)
         self.kept = [shape for shape in told if self._can_keep(shape)]
         self.left = [shape for shape in shapes if shape.cut & _ASKED or not self._can_keep(shape)]
@@ -88,9 +89,9 @@ class Narrowing:
         return next((f"{prefix}*" for prefix in allowed.prefixes if name.startswith(prefix)), None)
 
     def _can_keep(self, shape: Shape) -> bool:
-        origin = self._origin(shape)
+        origin = shape.request.origin or ""
         return (
-            (origin in self._patterns or _can_name(origin, _origin_text))
+            (self._origin(shape) != origin or _can_name(origin, _origin_text))
             and all(_can_name(method, _method_text) for method in self._methods(shape))
             and all(self._can_keep_name(name) for name in _names(shape))
         )
@@ -100,14 +101,15 @@ class Narrowing:
         return entry in self._prefixes or _can_name(entry, _header_text)
 
     def _origin(self, shape: Shape) -> str:
-        """The entry for the origin of *shape*: the pattern, if that lets in several."""
+        """The entry for the origin of *shape*: a pattern that lets in several, if there is one, or itself."""
         origin = shape.request.origin or ""
-        pattern = self._pattern_of(origin)
-        return pattern if pattern in self._patterns and pattern is not None else origin
+        found = self._patterns.match(origin)
+        return origin if found is None else found.rule
 
     def _header(self, name: str) -> str:
-        prefix = self._prefix_of(name)
-        return prefix if prefix in self._prefixes and prefix is not None else self._spelled.get(name, name)
+        """The entry for a header name: likewise, or as it is spelled now."""
+        prefix = next((entry for entry in sorted(self._prefixes) if name.startswith(entry[:-1])), None)
+        return prefix or self._spelled.get(name, name)
 
     def _methods(self, shape: Shape) -> list[str]:
         """The methods that have to be listed for *shape*; the preflight of an actual one may be in no log."""

@@ -62,7 +62,7 @@ def _lines(found: Suggestion, form: str) -> Iterator[str]:
 
 def _dropped(found: Suggestion) -> Iterator[str]:
     for entry in found.dropped:
-        used = f"{asking.counted(entry.requests)}, named instead" if entry.requests else "not used"
+        used = f"{asking.counted(entry.requests)}, by other entries now" if entry.requests else "not used"
         yield f"dropped: {clean(entry.resource)} {entry.setting} {clean(entry.text)}: {used}"
 
 
