@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
+from flask_cors_env.answers.page import page
 from flask_cors_env.answers.questions import Window
 from flask_cors_env.answers.report import QUESTIONS, Report, report
 from flask_cors_env.cli import asking
@@ -26,12 +28,17 @@ _STANDS = {True: "yes", False: "no longer", None: "not told"}
 @click.option("--reason", metavar="REASON", help="Only decisions with this one among their reasons.")
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Lines of each table.")
 @reads
+@click.option(
+    "--html", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write one self-contained page instead.",
+)  # fmt: skip
 @asking.JSON
 def command(
     *,
     logs: tuple[str, ...],
     reading: Reading,
     top: int,
+    file: Path | None,
     as_plain_json: bool,
     **narrowed: str | None,
 ) -> None:
@@ -39,6 +46,9 @@ def command(
     asked = reading.window(Window(**narrowed))
     found = reading.answers(logs, QUESTIONS, asked)
     made = report(found, asked)
+    if file is not None:
+        file.write_text(page(made, ", ".join(logs)), encoding="ascii")
+        return
     click.echo(as_json(as_value(made)) if as_plain_json else "\n".join(lines(made, top)))
 
 
