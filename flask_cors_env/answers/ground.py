@@ -116,7 +116,8 @@ class Ground:
         if self._old is None or (old is None and name is not None):
             return Places(old, (*self._new.resources, None), Doubt.POLICY)
         if old is None:
-            is_none = _groups(self._new) <= _groups(self._old)  # no paths were added, or put together
+            # a path with dot segments is nobody's where two resources meet: those may be put together, or go
+            is_none = _groups(self._new) == _groups(self._old)
             return Places(None, (None,) if is_none else (*self._new.resources, None))
         owner = self._successor(old)
         return Places(old, (owner,) if owner is not None else (*self._meeting(old), None))

@@ -206,6 +206,14 @@ def test_who_is_denied_wherever_it_may_be_is_denied():
     assert one(Policy([API]), paths, Request(BI, path="/api/v1/x")).outcome is UNDECIDABLE
 
 
+def test_what_nothing_governed_for_its_dot_segments_may_be_governed_once_paths_go():
+    everyone = Resource.parse(name="all", origins=[APP])
+    dotted = Request(APP, path="/api/../web")
+    assert one(Policy([everyone, API]), Policy([everyone]), dotted).outcome is ALLOWED
+    beside = Policy([everyone, WEB])
+    assert one(Policy([everyone, API, WEB]), beside, dotted).outcome is UNDECIDABLE
+
+
 def test_a_policy_that_is_not_in_the_log_leaves_it_open_which_resource_governed():
     log = Log()
     log.decide(Policy([API]), Request(APP, path="/api/x"))
