@@ -6,17 +6,23 @@ meanwhile falls on all sides alike. Passes over all cases are far apart in time;
 own. What every single request was answered with is checked when the clock has stopped.
 """
 
+import contextlib
+import contextvars
 import gc
 import itertools
 import json
+import multiprocessing
 import random
 import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from cases import CASES, Shared
+from cases import CASES, Shared, Way
+from subjects import WRITING, Fleet
 
 from flask_cors_env.core.protocol import ACAO
 
@@ -28,11 +34,11 @@ class Size:
     passes: int
     rounds: int
     batch: int
-    imports: int
+    programs: int
 
 
-FULL = Size(passes=6, rounds=60, batch=12, imports=2)
-QUICK = Size(passes=2, rounds=3, batch=4, imports=1)
+FULL = Size(passes=6, rounds=40, batch=12, programs=2)
+QUICK = Size(passes=2, rounds=3, batch=4, programs=1)
 
 
 class WrongAnswerError(Exception):
@@ -90,14 +96,19 @@ class Side:
             responses.append((status, headers))
 
         app = self._app
-        begun = clock()
-        for environ in environs:
-            body = app(environ.copy(), start_response)
-            for _ in body:
-                pass
-            if hasattr(body, "close"):
-                body.close()
-        spent = clock() - begun
+
+        def send():
+            begun = clock()
+            for environ in environs:
+                body = app(environ.copy(), start_response)
+                for _ in body:
+                    pass
+                if hasattr(body, "close"):
+                    body.close()
+            return clock() - begun
+
+        with getattr(app, "asked_within", contextlib.nullcontext)():
+            spent = contextvars.copy_context().run(send)  # what an app binds is not for others
         self._check(environs, responses)
         return spent / count
 
@@ -132,28 +143,40 @@ def sides_of(case, fleet):
     return sides
 
 
-def measure(fleet, size, tell=lambda _: None):
-    """Every case of `CASES`, measured."""
-    found = {case.name: Measured(case) for case in CASES}
-    sides = {case.name: sides_of(case, fleet) for case in CASES if not case.in_new_process}
+def measure(fleet, size, tell=lambda _: None, cases=CASES):
+    """Every one of *cases*, measured."""
+    found = {case.name: Measured(case) for case in cases}
+    sides = {case.name: sides_of(case, fleet) for case in cases if case.way is Way.TOGETHER}
     gc.collect()
     gc.freeze()
     for number in range(size.passes):
         tell(f"pass {number + 1} of {size.passes}")
-        for case in CASES:
-            rows = _imports(case, size) if case.in_new_process else _rounds(sides[case.name], size)
-            found[case.name].passes.append(rows)
+        for case in cases:
+            _measure_once(found[case.name], number, size, fleet, sides)
     gc.unfreeze()
     for name, ran in sides.items():
         found[name].answers = {side.name: side.answers for side in ran}
     return list(found.values())
 
 
-def _rounds(sides, size):
+def _measure_once(measured, number, size, fleet, sides):
+    case = measured.case
+    if case.way is Way.TOGETHER:
+        measured.passes.append(_rounds(sides[case.name], size, case.thin))
+    elif case.way is Way.APART:
+        rows, answers = _in_a_fork(_rounds_apart, case.name, fleet.folder, size)
+        measured.passes.append(rows)
+        for side, counts in answers.items():
+            measured.answers.setdefault(side, Counter()).update(counts)
+    elif number % case.thin == 0:
+        measured.passes.append([_programs(case) for _ in range(size.programs if case.thin == 1 else 1)])
+
+
+def _rounds(sides, size, thin=1):
     gc.collect()
     gc.disable()
     try:
-        return [_round(sides, size.batch) for _ in range(size.rounds)]
+        return [_round(sides, size.batch) for _ in range(max(2, size.rounds // thin))]
     finally:
         gc.enable()
 
@@ -162,27 +185,33 @@ def _round(sides, batch):
     return {side.name: side.run(batch) for side in random.sample(sides, len(sides))}
 
 
-_IMPORT = """
-import time
-begun = time.process_time_ns()
-{}
-print(time.process_time_ns() - begun)
-"""
+def _in_a_fork(function, *arguments):
+    """What *function* returns, in a fork that ends with it."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as fork:
+        return fork.submit(function, *arguments).result()
 
 
-def _imports(case, size):
+def _rounds_apart(name, folder, size):
+    """The rows of the case of that name, and how its sides were answered."""
+    case = next(case for case in CASES if case.name == name)
+    sides = sides_of(case, Fleet(folder))
+    return _rounds(sides, size, case.thin), {side.name: side.answers for side in sides}
+
+
+def _programs(case):
     names = list(case.sides)
-    return [
-        {name: _import(case.sides[name]) for name in random.sample(names, len(names))}
-        for _ in range(size.imports)
-    ]
+    return {name: _run(case.sides[name]) for name in random.sample(names, len(names))}
 
 
-def _import(statement):
-    """The CPU time of *statement* in a new interpreter, in nanoseconds, without the interpreter's start."""
-    code = _IMPORT.format(statement)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return int(done.stdout)
+def _run(code):
+    """The number that *code* prints, in a new interpreter."""
+    command = [sys.executable, "-c", in_this_folder(code)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def in_this_folder(code):
+    """*code*, which then finds the modules beside this one."""
+    return f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n{code}"
 
 
 def check_events(fleet, measured):
@@ -197,12 +226,16 @@ def check_events(fleet, measured):
         found.answers[name].total()
         for found in measured
         for name, load in found.case.sides.items()
-        if name in found.answers and load.maker == "ours" and "HTTP_ORIGIN" in load.requests[0]
+        if name in found.answers and load.maker in WRITING and "HTTP_ORIGIN" in load.requests[0]
     )
-    written = 0
-    for log in fleet.logs():
-        with log.open() as lines:
-            written += sum(json.loads(line)["event"] == "cors.decision" for line in lines)
+    patience = time.monotonic() + 5  # the reader of a pipe may be behind
+    while (written := sum(map(_events, fleet.logs()))) < due and time.monotonic() < patience:
+        time.sleep(0.1)
     if written != due:
         raise LostEventError(f"{written} audit events were written for {due} decisions")
     return written
+
+
+def _events(log):
+    with log.open() as lines:
+        return sum(json.loads(line)["event"] == "cors.decision" for line in lines if line.endswith("\n"))

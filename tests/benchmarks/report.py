@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from statistics import median
 
+from cases import INSTRUCTIONS
 from measure import Measured
-
-CPU = "µs of CPU time"
-INSTRUCTIONS = "thousand instructions"
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class Line:
         bar = self.measured.case.bar
         if self.ok or any(map(bar.reached, self.measured.figures)):
             return False
-        return not bar.reached(self.measured.figure, bar.margin if self.unit == CPU else bar.margin / 2)
+        return not bar.reached(self.measured.figure, bar.margin / (2 if self.unit == INSTRUCTIONS else 1))
 
     @property
     def costs(self):

@@ -1,20 +1,35 @@
 """
 What is compared: one small app, bare, under flask-cors and under this package, and what browsers send to it.
 
-Every app has one JSON route. Ours writes each audit event in full to a file; flask-cors writes nothing.
+Every app has one JSON route. Ours writes each audit event in full to a file, where its maker does not say
+otherwise; flask-cors writes nothing.
 """
 
+import functools
+import logging
+import os
+import re
+import subprocess
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 import flask_cors
+import structlog
 from flask import Flask, jsonify
 
 import flask_cors_env
+from flask_cors_env.audit.signals import cors_decided
 
 PATH = "/items"
-ORIGINS = tuple(f"https://app-{n}.example.com" for n in range(10))
+
+
+def origins(count):
+    """The first *count* of the origins that are let in."""
+    return tuple(f"https://app-{n}.example.com" for n in range(count))
+
+
+ORIGINS = origins(10)
 
 
 @dataclass(frozen=True)
@@ -22,8 +37,9 @@ class Profile:
     """
     A configuration, as it is given to either extension.
 
-    `origins` holds origins, subdomain patterns (ours only), or ``*`` alone. What is empty is left to the
-    extension's default.
+    `origins` holds origins, subdomain patterns, or ``*`` alone. What is empty is left to the extension's
+    default. `resources` is how many there are, of which the last covers the route; 0 for one policy of the
+    whole app. Where it holds `per_view`, the view's decorator gives the policy.
     """
 
     origins: tuple[str, ...]
@@ -31,15 +47,23 @@ class Profile:
     exposed: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     max_age: int | None = None
+    resources: int = 0
+    per_view: bool = False
+
+    @property
+    def paths(self):
+        """The paths of the resources, the route's last."""
+        return (*(f"/area-{n}/" for n in range(self.resources - 1)), PATH) if self.resources else ()
 
 
-def _std(*origins):
+def _std(*origins, **others):
     return Profile(
         origins,
         credentials=True,
         exposed=("ETag", "X-Total-Count"),
         allowed=("Authorization", "Content-Type", "X-Api-Key"),
         max_age=600,
+        **others,
     )
 
 
@@ -47,8 +71,12 @@ PROFILES = {
     "std": _std(*ORIGINS),
     "one": Profile(ORIGINS[:1]),
     "everyone": Profile(("*",)),
-    "many": _std(*ORIGINS, *(f"https://app-{n}.example.com" for n in range(10, 10_000))),
-    "patterns": _std(*(f"https://*.{'eu.' * (n % 3)}team-{n}.example.com" for n in range(600))),
+    **{f"{count} origins": _std(*origins(count)) for count in (1, 100, 1_000, 10_000)},
+    "20 patterns": _std(*(f"https://*.team-{n}.example.com" for n in range(20))),
+    "600 patterns": _std(*(f"https://*.{'eu.' * (n % 3)}team-{n}.example.com" for n in range(600))),
+    "1 resource": _std(*ORIGINS, resources=1),
+    "50 resources": _std(*ORIGINS, resources=50),
+    "per view": _std(*ORIGINS, per_view=True),
 }
 
 
@@ -56,8 +84,10 @@ class Fleet:
     """
     The apps, each made when it is first asked for.
 
+    One that has an attribute `asked_within` is to be asked within the context that it gives.
+
     Args:
-        folder: Where the audit logs go, one file for each profile.
+        folder: Where the audit logs go, one file for each app.
     """
 
     def __init__(self, folder):
@@ -68,7 +98,8 @@ class Fleet:
         """The app of *maker*, a key of `MAKERS`, under *profile*, a key of `PROFILES`."""
         key = (maker, profile)
         if key not in self._apps:
-            self._apps[key] = MAKERS[maker](PROFILES[profile], self.folder / f"{profile}.jsonl")
+            log = self.folder / f"{maker}, {profile}.jsonl".replace(", ", "-").replace(" ", "-")
+            self._apps[key] = MAKERS[maker](PROFILES[profile], log)
         return self._apps[key]
 
     def logs(self):
@@ -76,34 +107,55 @@ class Fleet:
         return sorted(self.folder.glob("*.jsonl"))
 
 
-def _bare(_profile, _log):
+def shop(around=None):
+    """The app, bare; *around* decorates its view."""
     app = Flask("shop")
 
-    @app.get(PATH)
     def items():
         return jsonify(items=[{"id": 1, "name": "cup"}, {"id": 2, "name": "plate"}])
 
+    app.get(PATH)(items if around is None else around(items))
     return app
 
 
-def _under_flask_cors(profile, log):
-    app = _bare(profile, log)
+def _bare(_profile, _log):
+    return shop()
+
+
+def _under_flask_cors(profile, _log):
     options = {
-        "origins": list(profile.origins),
+        "origins": list(map(_expression, profile.origins)),
         "supports_credentials": profile.credentials,
         "expose_headers": list(profile.exposed),
         "allow_headers": list(profile.allowed),
         "max_age": profile.max_age,
+        "resources": {f"{path}.*": {} for path in profile.paths},
     }
-    flask_cors.CORS(app, **{name: value for name, value in options.items() if value})
+    options = {name: value for name, value in options.items() if value}
+    if profile.per_view:
+        return shop(flask_cors.cross_origin(**options))
+    app = shop()
+    flask_cors.CORS(app, **options)
     return app
 
 
-def _under_ours(profile, log):
-    app = _bare(profile, log)
+def _expression(origin):
+    """A subdomain pattern as flask-cors takes it."""
+    scheme, star, domain = origin.partition("*.")
+    return rf"{scheme}([a-z0-9-]+\.)+{re.escape(domain)}$" if star and domain else origin
+
+
+def _under_ours(profile, log, variables=(), **options):
+    around = flask_cors_env.cross_origin(origins=list(profile.origins)) if profile.per_view else None
+    app = shop(around)
+    environ = {"CORS_AUDIT_SINK": f"file:{log}", **_variables(profile), **dict(variables)}
+    flask_cors_env.CORS(app, environ={name: value for name, value in environ.items() if value}, **options)
+    return app
+
+
+def _variables(profile):
     variables = {
         "CORS_ENV": "production",
-        "CORS_AUDIT_SINK": f"file:{log}",
         "CORS_ORIGINS": ",".join(profile.origins),
         "CORS_ALLOW_CREDENTIALS": "true" if profile.credentials else "",
         "CORS_EXPOSE_HEADERS": ",".join(profile.exposed),
@@ -112,17 +164,114 @@ def _under_ours(profile, log):
     }
     if profile.origins == ("*",):
         del variables["CORS_ORIGINS"]
-        variables |= {"CORS_RESOURCES__ALL__PATH": "/*", "CORS_RESOURCES__ALL__PUBLIC": "true"}
-    flask_cors_env.CORS(app, environ={name: value for name, value in variables.items() if value})
+        return variables | {"CORS_RESOURCES__ALL__PATH": "/*", "CORS_RESOURCES__ALL__PUBLIC": "true"}
+    paths = {f"CORS_RESOURCES__AREA{n}__PATH": f"{path}*" for n, path in enumerate(profile.paths[:-1])}
+    return variables | paths | ({"CORS_RESOURCES__ITEMS__PATH": PATH} if profile.paths else {})
+
+
+def _to_a_pipe(profile, log):
+    """Ours, its log on a pipe whose reader keeps it in the file *log*."""
+    pipe = log.with_suffix(".pipe")
+    pipe.unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.open(pipe, os.O_WRONLY)  # and kept: a reader ends when nobody writes
+    os.set_blocking(reading, True)
+    with log.open("ab") as kept:
+        subprocess.Popen(["cat"], stdin=reading, stdout=kept)  # it ends when this process does
+    os.close(reading)
+    return _under_ours(profile, pipe)
+
+
+def _with_a_receiver(profile, log):
+    app = _under_ours(profile, log)
+    app.asked_within = functools.partial(cors_decided.connected_to, _receive, app)
     return app
 
 
-MAKERS = {"bare": _bare, "flask-cors": _under_flask_cors, "ours": _under_ours}
+def _receive(_sender, **told):
+    """As a receiver that looks at what it is told."""
+    return told["decision"].verdict
 
 
-def get(origin=None):
+def _with_a_processor(profile, log):
+    return _under_ours(profile, log, audit_processors=[_process])
+
+
+def _process(_logger, _level, event):
+    """As a processor that adds a field."""
+    event["region"] = "eu-west-1"
+    return event
+
+
+def _binding(make):
+    """What *make* makes, with an app that binds two values for each of its requests, as structlog says."""
+
+    def made(profile, log):
+        app = make(profile, log)
+        app.before_request(_bind)
+        return app
+
+    return made
+
+
+def _bind():
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id="7b0c9a52", account=1200)
+
+
+def _through_structlog(profile, log):
+    """Ours, its events handed to the chain and the logger that structlog's documentation begins with."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=log.open("a")),
+    )
+    return _under_ours(profile, log, {"CORS_AUDIT_SINK": "app"})
+
+
+def _through_logging(profile, log):
+    """Ours, its events handed to a handler of the standard library that writes them to *log*."""
+    handler = logging.FileHandler(log)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("flask_cors_env.audit")
+    logger.addHandler(handler)
+    logger.propagate = False
+    return _under_ours(profile, log, {"CORS_AUDIT_SINK": "app"})
+
+
+def _captured(profile, log):
+    """Ours, its events taken by structlog's `capture_logs`."""
+    app = _under_ours(profile, log)
+    app.asked_within = structlog.testing.capture_logs
+    return app
+
+
+MAKERS = {
+    "bare": _bare,
+    "bare, values bound": _binding(_bare),
+    "flask-cors": _under_flask_cors,
+    "ours": _under_ours,
+    "ours, no log": functools.partial(_under_ours, variables={"CORS_AUDIT": "off"}),
+    "ours, a pipe": _to_a_pipe,
+    "ours, a receiver": _with_a_receiver,
+    "ours, a processor": _with_a_processor,
+    "ours, values bound": _binding(_under_ours),
+    "ours, structlog": _through_structlog,
+    "ours, logging": _through_logging,
+    "ours, captured": _captured,
+}
+#: Whose events can be counted in a file.
+WRITING = {name for name in MAKERS if name.startswith("ours")} - {"ours, no log", "ours, captured"}
+
+
+def get(origin=None, **fields):
     """The environ of what a browser sends for ``fetch("https://api.example.com/items")``."""
-    return _environ("GET", origin, HTTP_ACCEPT="application/json, text/plain, */*")
+    return _environ("GET", origin, HTTP_ACCEPT="application/json, text/plain, */*", **fields)
 
 
 def preflight(origin, headers="content-type,x-api-key"):
