@@ -359,7 +359,9 @@ class Policy:
             whose fields contradict each other.
     """
 
-    __slots__ = ("_index", "_named", "environment", "everywhere", "id", "is_development", "resources")
+    __slots__ = (
+        "_index", "_named", "enforces", "environment", "everywhere", "id", "is_development", "resources",
+    )  # fmt: skip
 
     def __init__(self, resources: Iterable[Resource] = (), *, environment: str = "production") -> None:
         self.resources = tuple(resources)
@@ -376,6 +378,8 @@ class Policy:
         self._index = PathIndex(entries)
         #: The resource that governs every path, where one alone does; else None.
         self.everywhere = self._index.everything
+        #: Whether some refused requests are answered ahead of their views.
+        self.enforces = any(resource.enforce for resource in self.resources)
         #: Whether refusals may be explained to the browser.
         self.is_development = environment == DEVELOPMENT
         self.id = "p-" + hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]

@@ -33,7 +33,7 @@ from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision, decide_within
 from flask_cors_env.core.path import PathIndex
 from flask_cors_env.core.policy import Policy, path_entries
-from flask_cors_env.core.request import page_requests
+from flask_cors_env.core.request import Kind, page_requests
 from flask_cors_env.web import marks
 from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.middleware import Middleware
@@ -396,13 +396,17 @@ class _State:
         """What is decided about each request that a browser sends for a page's: a preflight if need be."""
         policy, selector = self.policy, self._selector
         base_url, path = placed(url, self._app.config)
-        if selector is None:
-            resource = policy.resource_for(path)
-        else:
-            environ = EnvironBuilder(path, base_url, method=method).get_environ()
-            resource = selector.for_request(environ, path, method)
-        requests = page_requests(origin, method, path, headers)
-        return [decide_within(resource, request, explained=policy.is_development) for request in requests]
+        environ = EnvironBuilder(path, base_url, method=method).get_environ()
+        found = []
+        for request in page_requests(origin, method, path, headers):
+            if selector is None:
+                resource = policy.resource_for(path)
+            elif request.kind is Kind.PREFLIGHT:
+                resource = selector.for_preflight(environ, path, method)
+            else:
+                resource = selector.for_request(environ, path, method)
+            found.append(decide_within(resource, request, explained=policy.is_development))
+        return found
 
     def advice(self) -> list[str]:
         """What the app's routes say to the policy."""

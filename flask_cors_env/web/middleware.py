@@ -48,6 +48,9 @@ class Middleware:
         if origin is None and not active.log.skips:
             environ[SERVED_BY] = self
             return self._pass_on(environ, start_response, active)
+        if active.is_decided_late(environ):
+            environ[SERVED_BY] = self
+            return self._share(environ, start_response, active, None)
         outcome = active.outcome(environ, origin)
         if outcome.answer is not None:
             if SERVED_BY in environ:  # this app is mounted below one that has a policy too
@@ -110,7 +113,7 @@ class Middleware:
         environ: WSGIEnvironment,
         start_response: StartResponse,
         active: Active,
-        outcome: Outcome,
+        outcome: Outcome | None,
     ) -> Iterable[bytes]:
         """An actual request, or any on a path that no resource covers: the application answers."""
         response = _Response(self, environ, start_response, active, outcome)
@@ -178,7 +181,16 @@ def _told_in_one(log: AuditLog, record: Record, own: Event) -> Record:
 
 
 class _Response:
-    """The response to one decided request: fields when it starts, and one event, *recorded* once."""
+    """
+    The response to one request: fields when it starts, and one event, *recorded* once.
+
+    Args:
+        by: The wrapper that serves the request.
+        environ: The request.
+        start_response: The server's.
+        active: What the request is served with.
+        outcome: What follows from its decision; None where that is made when the app has routed it.
+    """
 
     __slots__ = ("_active", "_by", "_environ", "_outcome", "_start_response", "_uid", "recorded")
 
@@ -188,7 +200,7 @@ class _Response:
         environ: WSGIEnvironment,
         start_response: StartResponse,
         active: Active,
-        outcome: Outcome,
+        outcome: Outcome | None,
     ) -> None:
         self._by = by
         self._environ = environ
@@ -205,7 +217,7 @@ class _Response:
         if not self._by.serves(self._environ):
             self.recorded = True
             return self._start_response(status, headers, exc_info)
-        outcome = self._outcome
+        outcome = self._decided()
         if outcome.fields:
             headers, conflict = set_fields(headers, outcome.fields)
             if conflict:
@@ -224,12 +236,18 @@ class _Response:
             self._record(self._noting(Note.DEBUGGER_RESPONSE, fields=()), 500)
 
     def _noting(self, note: Note, **changed: Any) -> Outcome:
-        return self._changed(notes=(*self._outcome.decision.notes, note), **changed)
+        return self._changed(notes=(*self._decided().decision.notes, note), **changed)
 
     def _changed(self, **changed: Any) -> Outcome:
         """What follows from the decision with other attributes."""
-        request, decision = self._outcome.request, self._outcome.decision
+        request, decision = self._decided()[:2]
         return self._active.following(self._environ, request, decision._replace(**changed))
+
+    def _decided(self) -> Outcome:
+        """What follows from the decision, which is made now if it is not yet."""
+        if self._outcome is None:
+            self._outcome = self._active.outcome(self._environ, self._environ.get("HTTP_ORIGIN"))
+        return self._outcome
 
     def _record(self, outcome: Outcome, status: int) -> None:
         self.recorded = True

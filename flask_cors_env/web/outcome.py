@@ -106,14 +106,20 @@ class Active:
             decision = Decision(request.kind, Verdict.DENY, reasons, vary=("Origin",), status=status)
             return self.following(environ, request, decision)
 
+    def is_decided_late(self, environ: WSGIEnvironment) -> bool:
+        """Whether the app may route the request first, which tells what governs it."""
+        is_preflight = "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+        return self.selector is not None and not (is_preflight or self.policy.enforces)
+
     def _resource(self, environ: WSGIEnvironment, origin: str | None) -> Resource | None:
         """The resource that governs the request, or the one that a preflight asks for."""
-        if self.selector is None:
-            return self.policy.resource_for(path_of(environ))
-        method = environ.get("REQUEST_METHOD", "GET")
-        if origin is not None and method == "OPTIONS":
-            method = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD", method)
-        return self.selector.for_request(environ, path_of(environ), method)
+        path, selector = path_of(environ), self.selector
+        if selector is None:
+            return self.policy.resource_for(path)
+        asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+        if origin is not None and asked is not None and environ.get("REQUEST_METHOD") == "OPTIONS":
+            return selector.for_preflight(environ, path, asked)
+        return selector.for_active(environ, path)
 
     def _new(
         self, environ: WSGIEnvironment, origin: str | None, resource: Resource | None, key: tuple[Any, ...]

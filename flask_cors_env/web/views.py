@@ -8,6 +8,7 @@ Routing is asked with the method that a preflight requests, on the app's live UR
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,6 +30,9 @@ from flask_cors_env.web.marks import Mark
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+#: How many views, with a method each, are looked up once: methods are what clients say.
+_REMEMBERED = 1024
 
 
 class BlueprintPolicy(NamedTuple):
@@ -240,21 +244,30 @@ class Selector:
         self._find_base = find_base
         self._table = table
         self._narrowed: dict[tuple[str, frozenset[str], bool], Resource] = {}
+        self._mark = functools.lru_cache(maxsize=_REMEMBERED)(functools.partial(marks.of_view, app))
         self._prefixes = PathIndex(_prefix_entries(table.blueprints.values()))
 
-    def for_request(self, environ: WSGIEnvironment, path: str, method: str) -> Resource | None:
-        """What governs a request for *path*, or the one that a preflight asks *method* for."""
-        try:
-            adapter = self._app.create_url_adapter(self._app.request_class(environ, populate_request=False))
-        except HTTPException:  # a Host that is none, or not trusted: the app will refuse it
-            adapter = None
+    def for_preflight(self, environ: WSGIEnvironment, path: str, method: str) -> Resource | None:
+        """What governs a request of *method* for *path*, with the methods that its answer may list."""
+        adapter = self._adapter(environ)
         if adapter is None:
             return self._for_unrouted(path)
         found = self._for_endpoint(_endpoint(adapter, method), path, method)
         return None if found is None else self._with_own_methods(found, adapter, path)
 
+    def for_request(self, environ: WSGIEnvironment, path: str, method: str) -> Resource | None:
+        """What governs a request of *method* for *path*."""
+        adapter = self._adapter(environ)
+        return self._for_endpoint(None if adapter is None else _endpoint(adapter, method), path, method)
+
+    def _adapter(self, environ: WSGIEnvironment) -> MapAdapter | None:
+        try:
+            return self._app.create_url_adapter(self._app.request_class(environ, populate_request=False))
+        except HTTPException:  # a Host that is none, or not trusted: the app will refuse it
+            return None
+
     def for_active(self, environ: WSGIEnvironment, path: str) -> Resource | None:
-        """The same, told by the request that the app is serving: it has been routed already."""
+        """The same for the request itself, which the app has routed already if it is serving it."""
         method = environ.get("REQUEST_METHOD", "GET")
         ours = has_request_context() and current_app == self._app and flask_request.environ is environ
         if ours and flask_request.endpoint:
@@ -266,21 +279,27 @@ class Selector:
             return self._for_unrouted(path)
         blueprint = innermost(endpoint, self._table.blueprints)
         view = self._app.view_functions.get(endpoint)
-        mark = marks.of_view(self._app, view, method) or self._table.above.get(endpoint)
+        mark = self._mark_of(view, method) or self._table.above.get(endpoint)
         if mark is not None:
             return self._for_mark(mark, endpoint, blueprint, path)
         return self._policy.resource_for(path) if blueprint is None else self._for_blueprint(blueprint)
 
+    def _mark_of(self, view: Any, method: str) -> Mark | None:
+        try:
+            return self._mark(view, method)
+        except TypeError:  # a view without a hash
+            return marks.of_view(self._app, view, method)
+
     def _for_mark(self, mark: Mark, endpoint: str, blueprint: str | None, path: str) -> Resource | None:
         if mark.exempt:
-            return Resource(name=f"view:{endpoint}", enabled=False, exempt=True)
+            return _left_alone(endpoint)
         base = self._find_base(path)
         base_name = None if base is None else base.name
         if blueprint is not None:
             base_name = f"blueprint:{blueprint}"
         name = self._table.names.get((endpoint, id(mark), base_name))
         found = None if name is None else self._policy.resource_named(name)
-        return Resource(name=f"view:{endpoint}") if found is None else found  # unforeseen: nobody is let in
+        return _closed(endpoint) if found is None else found
 
     def _for_blueprint(self, name: str) -> Resource | None:
         return self._policy.resource_named(f"blueprint:{name}")
@@ -311,6 +330,17 @@ class Selector:
             max_age = 0 if foreign else resource.max_age
             self._narrowed[key] = dataclasses.replace(resource, methods=methods, max_age=max_age)
         return self._narrowed[key]
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _left_alone(endpoint: str) -> Resource:
+    return Resource(name=f"view:{endpoint}", enabled=False, exempt=True)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _closed(endpoint: str) -> Resource:
+    """What governs a marked view on a path that was not foreseen: nobody is let in."""
+    return Resource(name=f"view:{endpoint}")
 
 
 def _endpoint(adapter: MapAdapter, method: str) -> str | None:
