@@ -323,6 +323,7 @@ class _State:
         self._active: Active | None = None
         self._watch: Watch | None = None
         self._server: str | None = None
+        self._locks: dict[str, threading.Lock] = {}
 
     @property
     def _lock(self) -> threading.Lock:
@@ -332,8 +333,7 @@ class _State:
         A server that loads the app and then lets gevent replace locks (``gunicorn --preload``) would be left
         with one that stops every greenlet.
         """
-        made: threading.Lock = vars(self).setdefault("_made_lock", threading.Lock())
-        return made
+        return self._locks.setdefault("policy", threading.Lock())
 
     def widened(self, terms: _Terms | None, blueprint: BlueprintPolicy | None) -> _State:
         """A state that also governs the whole app by *terms*, or *blueprint*; this one is left as it is."""

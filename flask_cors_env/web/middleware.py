@@ -13,15 +13,18 @@ from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import TRUNCATED, Event, add_path, own_fields
 from flask_cors_env.audit.render import Record
 from flask_cors_env.audit.signals import cors_decided, tell
+from flask_cors_env.core import protocol
 from flask_cors_env.core.policy import Fields
 from flask_cors_env.core.reason import Note, Reason, Verdict
 from flask_cors_env.web.outcome import Active, Answer, Outcome
 from flask_cors_env.web.views import Selector
-from flask_cors_env.web.wsgi import active_request, has_own_fields, path_of, set_fields, trace_ids
+from flask_cors_env.web.wsgi import active_request, has_any, path_of, set_fields, trace_ids
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+#: What an application says that shares a response by itself.
+_SHARED = (protocol.ACAO.lower(),)
 #: In development it ties a response in the browser's network tab to its line in the log.
 _DECISION_ID = "CORS-Decision-Id"
 #: In an environ: the wrapper that serves the request; of mounted apps the innermost.
@@ -48,7 +51,7 @@ class Middleware:
         if origin is None and not active.log.skips:
             environ[SERVED_BY] = self
             return self._pass_on(environ, start_response, active)
-        if active.is_decided_late(environ):
+        if active.selector is not None and active.is_decided_late(environ):
             environ[SERVED_BY] = self
             return self._share(environ, start_response, active, None)
         outcome = active.outcome(environ, origin)
@@ -58,7 +61,10 @@ class Middleware:
             return _answer(environ, start_response, active, outcome, outcome.answer)
         environ[SERVED_BY] = self
         if outcome.record is None and outcome.decision.verdict is Verdict.SKIP:
-            return self._app(environ, self._setting(environ, start_response, outcome.fields))
+            fields = outcome.fields
+            return self._app(
+                environ, self._setting(environ, start_response, fields) if fields else start_response
+            )
         return self._share(environ, start_response, active, outcome)
 
     def _pass_on(
@@ -67,10 +73,11 @@ class Middleware:
         """No CORS request: caches still have to tell its response from the others'."""
         if active.selector is not None:
             return self._app(environ, self._setting_late(environ, start_response, active.selector))
-        resource = active.policy.everywhere or active.policy.resource_for(path_of(environ))
-        if resource is None:
-            return self._app(environ, start_response)
-        return self._app(environ, self._setting(environ, start_response, resource.passing))
+        resource = active.everywhere or active.policy.resource_for(path_of(environ))
+        fields = () if resource is None else resource.passing
+        return self._app(
+            environ, self._setting(environ, start_response, fields) if fields else start_response
+        )
 
     def serves(self, environ: WSGIEnvironment) -> bool:
         """Whether no other app, mounted below this one, has a policy of its own for the request."""
@@ -79,9 +86,7 @@ class Middleware:
     def _setting(
         self, environ: WSGIEnvironment, start_response: StartResponse, fields: Fields
     ) -> StartResponse:
-        """*start_response* with *fields* set; itself where there is nothing to do."""
-        if not fields:
-            return start_response
+        """*start_response* with *fields* set."""
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
@@ -222,7 +227,7 @@ class _Response:
             headers, conflict = set_fields(headers, outcome.fields)
             if conflict:
                 outcome = self._noting(Note.RESPONSE_CONFLICT)
-        elif _is_left_to_the_app(outcome) and has_own_fields(headers):
+        elif _is_left_to_the_app(outcome) and has_any(headers, _SHARED):
             outcome = self._changed(verdict=Verdict.SKIP, reasons=(Reason.APP_HEADERS,))
         if not self.recorded:
             self._record(outcome, _code(status))

@@ -81,21 +81,24 @@ class Active:
         policy: Decides.
         log: Takes the events.
         selector: Finds the resource where views or blueprints have policies; None where paths alone do.
+
+    Attributes:
+        everywhere: The resource that governs every request; None where that depends on the request.
     """
 
-    __slots__ = ("_everywhere", "_known", "log", "policy", "selector")
+    __slots__ = ("_known", "everywhere", "log", "policy", "selector")
 
     def __init__(self, policy: Policy, log: AuditLog, selector: Selector | None = None) -> None:
         self.policy = policy
         self.log = log
         self.selector = selector
-        self._everywhere = policy.everywhere if selector is None else None
+        self.everywhere = policy.everywhere if selector is None else None
         self._known: dict[tuple[Any, ...], Outcome] = {}
 
     def outcome(self, environ: WSGIEnvironment, origin: str | None) -> Outcome:
         """What follows for a request; a failure of our own is a decision too, and shares nothing."""
         try:
-            resource = self._everywhere or self._resource(environ, origin)
+            resource = self.everywhere or self._resource(environ, origin)
             key = _key(environ, origin, resource)
             return self._known.get(key) or self._new(environ, origin, resource, key)
         except Exception:  # noqa: BLE001 - fail closed, whatever it is
@@ -107,9 +110,8 @@ class Active:
             return self.following(environ, request, decision)
 
     def is_decided_late(self, environ: WSGIEnvironment) -> bool:
-        """Whether the app may route the request first, which tells what governs it."""
-        is_preflight = "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
-        return self.selector is not None and not (is_preflight or self.policy.enforces)
+        """Whether the app may route the request first, where that tells what governs it."""
+        return not (self.policy.enforces or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ)
 
     def _resource(self, environ: WSGIEnvironment, origin: str | None) -> Resource | None:
         """The resource that governs the request, or the one that a preflight asks for."""
