@@ -10,6 +10,7 @@ again. All SQL there is stands in this module.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -61,9 +62,8 @@ def find(
     with contextlib.closing(duckdb.connect(config=config)) as connection:
         connection.execute(_PROGRESS)
         account = Account()
-        parts = [part for name in names for part in _stored(connection, name, store, account, told)]
-        connection.read_parquet(parts).create_view("written")
-        _dedupe(connection, account)
+        folders = [_stored(connection, name, store, account, told) for name in names]
+        _dedupe(connection, folders, account)
         rows = {question.name: _ask(connection, question, where) for question in questions}
         return Findings(rows, _others(connection), account)
 
@@ -73,21 +73,23 @@ def find(
 
 def _stored(
     connection: duckdb.DuckDBPyConnection, name: str, store: Store, account: Account, told: Told
-) -> list[str]:
-    """The Parquet files of a log file; what is no record in it goes to *account*."""
-    parts, apart = store.parts(name, lambda folder: _make(connection, name, folder, told))
+) -> Path:
+    """The folder of what was read of a log file; what is no record in it goes to *account*."""
+    folder, apart = store.kept(name, lambda folder: _make(connection, name, folder, told))
     account.take(apart)
-    return list(map(str, parts))
+    return folder
 
 
 def _make(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, told: Told) -> Account:
-    """Write the Parquet files of a log file; what is torn in it and what is foreign."""
+    """Write what is in a log file to Parquet; what is torn in it and what is foreign."""
     account = Account()
     is_direct = not is_packed(name) and Path(name).stat().st_size > 1  # it overlooks a line of one byte
-    if is_direct and _is_copied_whole(connection, name, folder / "0.parquet", told):
-        return account
-    for number, segment in enumerate(_segments(unwrapped(lines(name, told)))):
-        _copy_segment(connection, segment, folder / f"{number}.parquet", account)
+    if not (is_direct and _is_copied_whole(connection, name, folder / "part-0.parquet", told)):
+        for number, segment in enumerate(_segments(unwrapped(lines(name, told)))):
+            _copy_segment(connection, segment, folder / f"part-{number}.parquet", account)
+    written = _PARTS.format(_listed([folder], "part-*.parquet"))
+    words = _quoted(str(folder / "words.parquet"))
+    connection.execute(f"COPY ({_WORDS.format(_NUMBERED.format(written))}) TO {words} (FORMAT parquet)")
     return account
 
 
@@ -171,12 +173,18 @@ def _is_copied(connection: duckdb.DuckDBPyConnection, name: str, part: Path) -> 
     """Copy the lines of the file *name* to *part*; False where one of them is not a whole record."""
     try:
         connection.execute(
-            f"COPY ({_READ}) TO {_quoted(str(part))} (FORMAT parquet, COMPRESSION zstd)", [name]
+            f"COPY ({_READ}) TO {_quoted(str(part))} (FORMAT parquet, COMPRESSION zstd)", [glob.escape(name)]
         )
     except duckdb.Error:
         part.unlink(missing_ok=True)
         return False
     return True
+
+
+def _listed(folders: Iterable[Path], pattern: str) -> str:
+    """The files of these names in *folders*, as SQL."""
+    names = (glob.escape(str(path)) for folder in folders for path in sorted(folder.glob(pattern)))
+    return f"[{', '.join(map(_quoted, names))}]"
 
 
 def _quoted(text: str) -> str:
@@ -206,19 +214,22 @@ FROM known
 
 # --- each record once
 
+_PARTS = "read_parquet({})"
 _NUMBERED = """
-CREATE VIEW numbered AS
 SELECT *, split_part(log_record_uid, '-', 1) AS writer,
-       CASE WHEN regexp_full_match(log_record_uid, '[^-]+-[0-9]{1,18}')
+       CASE WHEN regexp_full_match(log_record_uid, '[^-]+-[0-9]{{1,18}}')
             THEN split_part(log_record_uid, '-', 2)::BIGINT END AS number
-FROM written
+FROM {}
 """
 #: The numbers that are there, 64 to a word: of 10 million records there are as few words as fit into memory.
 _WORDS = f"""
-CREATE TEMP TABLE words AS
 SELECT writer, number // {_WORD} AS word, count(*) AS count,
        bit_or(1::UBIGINT << (number % {_WORD})::UBIGINT) AS bits
-FROM numbered WHERE number IS NOT NULL GROUP BY writer, word
+FROM ({{}}) WHERE number IS NOT NULL GROUP BY writer, word
+"""
+_ALL_WORDS = """
+CREATE TEMP TABLE words AS
+SELECT writer, word, sum(count)::BIGINT AS count, bit_or(bits) AS bits FROM {} GROUP BY writer, word
 """
 #: Only words in which some number comes twice are looked at record by record.
 _ONCE = f"""
@@ -235,10 +246,11 @@ UNION ALL FROM once
 """
 
 
-def _dedupe(connection: duckdb.DuckDBPyConnection, account: Account) -> None:
+def _dedupe(connection: duckdb.DuckDBPyConnection, folders: Sequence[Path], account: Account) -> None:
     """Make the view ``records``, in which each record is once, and account for the numbers that are there."""
-    connection.execute(_NUMBERED)
-    connection.execute(_WORDS)
+    written = _PARTS.format(_listed(folders, "part-*.parquet"))
+    connection.execute(f"CREATE VIEW numbered AS {_NUMBERED.format(written)}")
+    connection.execute(_ALL_WORDS.format(_PARTS.format(_listed(folders, "words.parquet"))))
     words = connection.execute("SELECT writer, word, bits, count FROM words ORDER BY writer, word").fetchall()
     for writer, word, bits, count in words:
         account.trace(writer).add_word(word * _WORD, bits, count)

@@ -22,7 +22,7 @@ from flask_cors_env.answers.files import STDIN
 from flask_cors_env.answers.verify import Account
 
 #: Changes with what the kept files hold.
-_VERSION = "2"
+_VERSION = "3"
 _ACCOUNT = "account.json"
 _MONTH = 30 * 24 * 3600
 
@@ -49,14 +49,14 @@ class Store:
         self._folder = folder
         self.scratch = scratch
 
-    def parts(self, name: str, make: Make) -> tuple[list[Path], Account]:
-        """The Parquet files of the log file *name*, made if not kept, and what in it is no record."""
+    def kept(self, name: str, make: Make) -> tuple[Path, Account]:
+        """The folder of the log file *name*, made if it is not kept, and what in the file is no record."""
         key = _key(name)
         kept = self._folder / key
         if not (key and (kept / _ACCOUNT).is_file()):
             kept = self._made(kept, make, is_same=lambda: bool(key) and _key(name) == key)
         os.utime(kept)
-        return sorted(kept.glob("*.parquet")), Account.of(json.loads((kept / _ACCOUNT).read_text()))
+        return kept, Account.of(json.loads((kept / _ACCOUNT).read_text()))
 
     def _made(self, kept: Path, make: Make, *, is_same: Callable[[], bool]) -> Path:
         made = Path(tempfile.mkdtemp(dir=self.scratch))

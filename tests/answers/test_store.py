@@ -46,6 +46,17 @@ def test_a_rotated_file_is_known_by_another_name(ask, log):
     assert ask(log.rename(log.with_name("audit.jsonl.1"))) == (first, 1)
 
 
+def test_a_name_is_no_pattern(tmp_path, log, monkeypatch):
+    odd = log.with_name("audit[1]*.jsonl")
+    lines = log.read_bytes().splitlines(keepends=True)[:-2]
+    odd.write_bytes(b"".join(lines))
+    (tmp_path / "audit1.jsonl").write_bytes(lines[0])
+    monkeypatch.setattr(duck, "_segments", None)  # it is read whole
+    found = answers([str(odd)], [SHAPES], engine="duckdb", cache=tmp_path / "cache[2]")
+    assert found.verification.records == len(lines)
+    assert not any(writer.duplicates for writer in found.verification.writers)
+
+
 def test_a_file_that_has_grown_is_read_again(ask, log):
     first, _ = ask(log)
     with log.open("ab") as file:
@@ -57,7 +68,7 @@ def test_a_file_that_has_grown_is_read_again(ask, log):
 def test_what_is_kept_is_its_owners_alone_and_nothing_else_is_left(ask, log, tmp_path):
     ask(log)
     (kept,) = (tmp_path / "cache").iterdir()
-    assert sorted(path.name for path in kept.iterdir()) == ["0.parquet", "account.json"]
+    assert sorted(path.name for path in kept.iterdir()) == ["account.json", "part-0.parquet", "words.parquet"]
     assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
 
 
