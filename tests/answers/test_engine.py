@@ -10,6 +10,7 @@ from flask_cors_env.answers.engine import ENGINES
 from flask_cors_env.answers.engine import answers as answers_of
 from flask_cors_env.answers.files import LogError
 from flask_cors_env.answers.questions import SHAPES, Check, Question, Row, Where, Window
+from flask_cors_env.answers.verify import verify
 
 REFUSED = Question(
     "refused", ("cors_origin",), (Where("cors_decision", Check.IS, "deny"),), ("cors_reasons",)
@@ -102,3 +103,26 @@ def test_a_policy_that_is_told_in_parts_is_joined(answers, tmp_path):
 def test_a_name_that_stands_for_nothing_is_said(answers, tmp_path):
     with pytest.raises(LogError, match="is no file, and no pattern that names one"):
         answers([str(tmp_path / "*.jsonl")], [])
+
+
+def test_losses_are_accounted_for_alike_by_every_engine_and_by_verify(answers, tmp_path):
+    def line(number, **fields):
+        event = {
+            "cors.schema": 1,
+            "event": "cors.decision",
+            "log.record.uid": f"0123456789ab-{number}",
+            **fields,
+        }
+        return json.dumps(event, separators=(",", ":"))
+
+    gap = line(90, **{"event": "cors.audit.gap", "cors.audit.lost": 2, "timestamp": "2026-03-02"})
+    lines = [*(line(n) for n in range(5, 80) if n != 64), line(80)[:-1], line(87), gap, line(87), line(200)]
+    path = tmp_path / "audit.jsonl"
+    path.write_text("\n".join(lines))
+    found = answers([str(path)], [])
+    (writer,) = found.verification.writers
+    assert (writer.records, writer.last, writer.told, writer.torn, writer.before) == (77, 200, 2, 1, 4)
+    assert (writer.holes, writer.duplicates) == (((64, 64), (81, 86), (91, 199)), 1)
+    assert found.verification == verify([lines])
+    (told,) = found.gaps
+    assert (told["timestamp"], told["cors_audit_lost"]) == ("2026-03-02", "2")

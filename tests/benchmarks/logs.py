@@ -6,8 +6,8 @@ The benchmark of the engines: what a report of a long log takes, in seconds and 
 A log of N decisions is written (`answers.generated`), and each engine makes a report of it in a process of
 its own: Python alone, DuckDB that reads the log, DuckDB again from what it kept. All of them have to say the
 same, and that many decisions, else the exit code is 2. ``--gate`` exits 1 where a bar falls short: DuckDB
-eight times faster than Python alone, its second report three times faster than its first, and no engine above
-one gigabyte.
+twice as fast as Python alone where it reads the log and eight times where it has, its second report three
+times faster than its first, and no engine above one gigabyte.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ENGINES = {"plain": "plain", "DuckDB": "duckdb", "DuckDB again": "duckdb"}
 GIGABYTE = 1 << 30
-FASTER, AGAIN = 8, 3
+READING, HAVING_READ, AGAIN = 2, 8, 3
 
 
 def main(arguments=None):
@@ -111,7 +111,8 @@ def _judged(found, events, *, gate):
     bars = [f"{name}: above a gigabyte" for name, one in found.items() if one["peak"] > GIGABYTE]
     if len(found) == len(ENGINES):
         plain, first, again = found.values()
-        bars += _bar(plain, first, FASTER, "DuckDB beside Python alone")
+        bars += _bar(plain, first, READING, "DuckDB that reads beside Python alone")
+        bars += _bar(plain, again, HAVING_READ, "DuckDB that has read beside Python alone")
         bars += _bar(first, again, AGAIN, "the second report beside the first")
     print(*bars, sep="\n", end="\n" * bool(bars))
     return int(gate and bool(bars))
