@@ -307,7 +307,7 @@ DECISION_FIELDS: tuple[Field, ...] = (
     Field(
         "http.response.status_code",
         int,
-        "The status that was sent.",
+        "The status that was sent; 0 where the client was gone before any was.",
         "204",
         required=True,
         ecs="http.response.status_code",

@@ -127,20 +127,39 @@ class Middleware:
         except Exception:
             response.raised()
             raise
-        return body if response.recorded else _watched(body, response)
+        return body if response.recorded else _Watched(body, response)
 
 
-def _watched(body: Iterable[bytes], response: _Response) -> Iterator[bytes]:
-    """*body*, of an application that starts its response only while it is read, and may fail before."""
-    try:
-        yield from body
-    except Exception:
-        response.raised()
-        raise
-    finally:
-        close = getattr(body, "close", None)
-        if close is not None:
-            close()
+class _Watched:
+    """The body of an application that starts its response only while it is read, and may never do so."""
+
+    def __init__(self, body: Iterable[bytes], response: _Response) -> None:
+        self._body = body
+        self._response = response
+        self._chunks: Iterator[bytes] | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            self._chunks = self._chunks or iter(self._body)
+            return next(self._chunks)
+        except StopIteration:
+            raise
+        except Exception:
+            self._response.raised()
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the body; where nobody was answered, the event is due all the same."""
+        close, self._body = getattr(self._body, "close", None), ()
+        try:
+            if close is not None:
+                close()
+        finally:
+            self._response.abandoned()
 
 
 def _answer(
@@ -239,6 +258,11 @@ class _Response:
         """The application raised, and did not answer: the event is due all the same."""
         if not self.recorded:
             self._record(self._noting(Note.DEBUGGER_RESPONSE, fields=()), 500)
+
+    def abandoned(self) -> None:
+        """The application did not even begin to answer; a status of 0 says so."""
+        if not self.recorded:
+            self._record(self._changed(fields=()), 0)
 
     def _noting(self, note: Note, **changed: Any) -> Outcome:
         return self._changed(notes=(*self._decided().decision.notes, note), **changed)

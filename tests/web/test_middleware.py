@@ -319,6 +319,20 @@ def test_an_application_that_starts_late_and_fails_before_is_logged(capfd):
     assert closed == [True]
 
 
+def test_an_application_that_is_closed_before_it_starts_is_logged_once(capfd):
+    def late(_environ, start):
+        start("200 OK", [])
+        yield b"late"
+
+    app, _ = make(ORIGINS=APP, before=lambda app: setattr(app, "wsgi_app", late))
+    environ = EnvironBuilder("/", headers={"Origin": APP}).get_environ()
+    unread, read = (app.wsgi_app(environ, lambda *_: None) for _ in range(2))
+    assert next(read) == b"late"
+    for body in (unread, read, unread):
+        body.close()
+    assert [e["http.response.status_code"] for e in events(capfd.readouterr().err)] == [200, 0]
+
+
 def test_a_stream_that_is_closed_early_is_closed_for_the_app_too():
     closed = []
     app, _ = make(ORIGINS=APP)
