@@ -1,11 +1,14 @@
 """
-Writes what is made from the catalogues: the README's tables and `.env.example`.
+Writes what is made from the catalogues: the README's tables and `.env.example`; and from the benchmarks'
+last figures what the README tells of speed.
 
     python tests/regenerate.py
 """
 
 import re
 from pathlib import Path
+
+from benchmarks import told
 
 from flask_cors_env.answers.migrate.differences import Difference
 from flask_cors_env.audit.event import fields_table, mapping_table
@@ -94,6 +97,11 @@ TABLES = {
     "notes": notes_table,
     "events": fields_table,
     "mapping": mapping_table,
+    "speed": told.speed_table,
+    "bars": told.bars_table,
+    "log": told.log_table,
+    "growth": told.growth_list,
+    "load": told.load_table,
 }
 
 
@@ -110,6 +118,7 @@ def main():
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text()))
     (ROOT / ".env.example").write_text(reference.env_example())
+    told.PLOT.write_text(told.drawing())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ set -eu
 needs='
 chromium     chromium
 chromedriver chromium-driver
+wrk          wrk
 '
 
 is_there() {

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from answers.generated import Generated
 from apps import APP, make, preflight
+from benchmarks import told
 from click.testing import CliRunner
 from regenerate import readme
 from regenerate import reference as settings_reference
@@ -33,6 +34,10 @@ def blocks(language):
 
 def test_the_tables_are_current():
     assert readme(TEXT) == TEXT
+
+
+def test_the_plot_is_current():
+    assert told.PLOT.read_text() == told.drawing()
 
 
 def test_the_example_of_an_env_file_is_current():

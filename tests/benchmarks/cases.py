@@ -209,7 +209,7 @@ def _basic(name, figure, bar, sides):
     return Case(name, figure, bar, sides, counted=True)
 
 
-def _told(name, figure, sides, *, thin=1, counted=False):
+def _told(name, figure, sides, *, thin=2, counted=False):
     """A case without a bar."""
     return Case(name, figure, None, sides, thin=thin, counted=counted)
 
@@ -295,7 +295,7 @@ def _of_kind(kind):
 
 
 #: How many origins, and in one of how many rounds: flask-cors takes its time.
-COUNTS = {1: 1, 10: 1, 100: 1, 1_000: 4, 10_000: 20}
+COUNTS = {1: 2, 10: 2, 100: 2, 1_000: 4, 10_000: 20}
 
 
 def _of_count(count, thin):

@@ -65,9 +65,9 @@ def _legend():
         yield _text(x + 18, _HEIGHT - 15, NAMES[side])
 
 
-def parts_of_bare(costs, request):
-    """What *request*, a key of `REQUESTS`, costs on each side, as a part of the same under bare Flask."""
-    known, new = (costs.get(name) for name in REQUESTS[request])
+def parts_of_bare(costs, pair):
+    """What the cases of *pair*, remembered and new, cost on each side, as a part of bare Flask's cost."""
+    known, new = (costs.get(name) for name in pair)
     found = {side: known[side] / known["bare"] for side in ("flask-cors", "ours")} if known else {}
     return found | ({"new": new["ours"] / new["bare"]} if new else {})
 
@@ -79,10 +79,10 @@ def _bars(costs):
         kind = "bare" if tick == 1 else "grid"
         yield _line(kind, _LEFT + tick * _ONE, _TOP - 8, _LEFT + tick * _ONE, _BOTTOM)
         yield _text(_LEFT + tick * _ONE, _BOTTOM + 16, tick, "small", "middle")
-    for number, request in enumerate(REQUESTS):
+    for number, (request, pair) in enumerate(REQUESTS.items()):
         y = _TOP + 43 * number
         yield _text(_LEFT - 8, y + 20, request, "", "end")
-        for row, (side, part) in enumerate(parts_of_bare(costs, request).items()):
+        for row, (side, part) in enumerate(parts_of_bare(costs, pair).items()):
             length = min(part, 2.3) * _ONE
             top = y + 11 * row
             yield f'<rect class="{SIDES[side]}" x="{_LEFT}" y="{top}" width="{length:.0f}" height="9"/>'

@@ -4,11 +4,22 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 RUN = Path(__file__).with_name("run.py")
+
+#: The benchmark, with a bar that no run reaches.
+IMPOSSIBLE = """
+import sys
+from dataclasses import replace
+import cases, run
+run.CASES = [replace(case, bar=cases.Bar(0.01, 0)) for case in cases.CASES]
+sys.exit(run.main())
+"""
 
 BARE = {"200, nobody"}
 ORIGIN = {"200, its origin"}
@@ -38,11 +49,10 @@ ASKED = (
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     target = tmp_path_factory.mktemp("benchmark") / "figures.json"
-    done = subprocess.run(
-        [sys.executable, RUN, "--quick", "--json", target], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, RUN, "--quick", "--json", target, "--svg", target.with_suffix(".svg")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout, json.loads(target.read_text())
+    return done.stdout, json.loads(target.read_text()), target.with_suffix(".svg").read_text()
 
 
 def test_every_measured_request_was_answered_right(measured):
@@ -90,13 +100,29 @@ def _unlogged(name, side):
 
 
 def test_the_table_has_a_row_for_every_case_and_a_word_for_every_bar(measured):
-    table, data = measured
+    table, data, _ = measured
     rows = table.splitlines()
     for case in data["cases"]:
         row = next(row for row in rows if row.startswith(case["case"] + "  "))
         words = row.split()
         assert case["bar"] is None or ("ok" if case["ok"] else "short") in words
         assert f"{case['measured']:.3f}" in words
+
+
+def test_the_plot_has_a_bar_for_each_request_and_a_point_for_each_number_of_origins(measured):
+    drawn = ET.fromstring(measured[2])
+    shapes = Counter((part.tag.rpartition("}")[2], part.get("class")) for part in drawn)
+    legend = 1
+    assert shapes["rect", "peer"] == shapes["rect", "ours"] == 5 + legend
+    assert shapes["rect", "new"] == 4 + legend
+    assert [shapes["circle", side] for side in ("peer", "ours", "new")] == [5, 5, 5]
+
+
+def test_a_gate_that_falls_short_says_what_and_exits_1():
+    command = [sys.executable, "-c", IMPOSSIBLE, "--quick", "--gate", "--only", "10,000 origins, GET denied"]
+    done = subprocess.run(command, cwd=RUN.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "falls short for certain: 10,000 origins, GET denied (µs of CPU time)" in done.stdout
 
 
 def test_a_wrong_answer_ends_the_measurement(tmp_path):
