@@ -143,7 +143,8 @@ class _Watched:
 
     def __next__(self) -> bytes:
         try:
-            self._chunks = self._chunks or iter(self._body)
+            if self._chunks is None:
+                self._chunks = iter(self._body)
             return next(self._chunks)
         except StopIteration:
             raise

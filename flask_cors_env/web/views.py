@@ -253,7 +253,7 @@ class Selector:
         if adapter is None:
             return self._for_unrouted(path)
         found = self._for_endpoint(_endpoint(adapter, method), path, method)
-        return None if found is None else self._with_own_methods(found, adapter, path)
+        return None if found is None else self._with_own_methods(found, adapter, path, method)
 
     def for_request(self, environ: WSGIEnvironment, path: str, method: str) -> Resource | None:
         """What governs a request of *method* for *path*."""
@@ -309,16 +309,17 @@ class Selector:
         above = self._prefixes.find(path)
         return self._policy.resource_for(path) if above is None else self._for_blueprint(above)
 
-    def _with_own_methods(self, resource: Resource, adapter: MapAdapter, path: str) -> Resource:
+    def _with_own_methods(self, resource: Resource, adapter: MapAdapter, path: str, method: str) -> Resource:
         """
-        *resource* without the methods of this URL that another policy governs.
+        *resource*, which governs *method*, without the methods of this URL that another policy governs.
 
         A browser caches a preflight by origin and URL: what one view's answer lists would be let through to
         the other's. Header names cannot be told apart so, hence nothing is cached where policies differ.
         """
         routed = _routed_methods(adapter)
-        own = {m for m in routed if self._for_endpoint(_endpoint(adapter, m), path, m) is resource}
-        foreign = routed - own
+        others = routed - {method}
+        foreign = {m for m in others if self._for_endpoint(_endpoint(adapter, m), path, m) is not resource}
+        own = routed - foreign
         if AUTO in resource.methods or (foreign and "*" in resource.methods):
             methods = frozenset(own)
         elif foreign:
