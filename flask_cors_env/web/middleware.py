@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from flask import Flask
+
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import TRUNCATED, Event, add_path, own_fields
 from flask_cors_env.audit.render import Record
@@ -43,6 +45,8 @@ class Middleware:
     def __init__(self, app: WSGIApplication, activate: Callable[[WSGIEnvironment], Active]) -> None:
         self._app = app
         self._activate = activate
+        # else what stands between may change the path on the way, as a mount does
+        self._is_around_flask = isinstance(getattr(app, "__self__", None), Flask)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
@@ -51,7 +55,7 @@ class Middleware:
         if origin is None and not active.log.skips:
             environ[SERVED_BY] = self
             return self._pass_on(environ, start_response, active)
-        if active.selector is not None and active.is_decided_late(environ):
+        if active.selector is not None and self._is_around_flask and active.is_decided_late(environ):
             environ[SERVED_BY] = self
             return self._share(environ, start_response, active, None)
         outcome = active.outcome(environ, origin)
@@ -71,9 +75,13 @@ class Middleware:
         self, environ: WSGIEnvironment, start_response: StartResponse, active: Active
     ) -> Iterable[bytes]:
         """No CORS request: caches still have to tell its response from the others'."""
-        if active.selector is not None:
-            return self._app(environ, self._setting_late(environ, start_response, active.selector))
-        resource = active.everywhere or active.policy.resource_for(path_of(environ))
+        selector = active.selector
+        if selector is None:
+            resource = active.everywhere or active.policy.resource_for(path_of(environ))
+        elif self._is_around_flask:
+            return self._app(environ, self._setting_late(environ, start_response, selector))
+        else:
+            resource = selector.for_active(environ, path_of(environ))
         fields = () if resource is None else resource.passing
         return self._app(
             environ, self._setting(environ, start_response, fields) if fields else start_response
@@ -256,8 +264,8 @@ class _Response:
         return self._start_response(status, headers, exc_info)
 
     def raised(self) -> None:
-        """The application raised, and did not answer: the event is due all the same."""
-        if not self.recorded:
+        """The application raised, and did not answer: the event is due all the same, once."""
+        if not self.recorded and self._by.serves(self._environ):
             self._record(self._noting(Note.DEBUGGER_RESPONSE, fields=()), 500)
 
     def abandoned(self) -> None:

@@ -7,7 +7,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
 
-from flask_cors_env import CORS, CORSConfigError, Policy, Reason
+from flask_cors_env import CORS, CORSConfigError, Policy, Reason, cross_origin
 
 PRODUCTION = {"CORS_ENV": "production"}
 
@@ -222,6 +222,41 @@ def test_an_app_mounted_below_has_the_last_word_and_one_event(capfd, caplog):
         response = outer.test_client().get("/inner/items", headers={"Origin": origin})
         assert response.headers.get("Access-Control-Allow-Origin") == shared
     assert [e["cors.decision"] for e in events(capfd.readouterr().err)] == ["deny", "allow"]
+
+
+def mounted_below(inner, *decorated):
+    """An app whose path /inner is another's, and that has *decorated* views."""
+
+    def mount(app):
+        app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/inner": inner})
+        for path in decorated:
+            app.add_url_rule(path, path.strip("/"), cross_origin(APP)(lambda: ""))
+
+    inner_paths = {"RESOURCES__INNER__PATH": "/inner/*", "RESOURCES__INNER__ORIGINS": EVIL}
+    outer, _ = make(RESOURCES__OWN__PATH="/open/*", RESOURCES__OWN__ORIGINS=APP, before=mount, **inner_paths)
+    return outer
+
+
+@pytest.mark.parametrize("decorated", [[], ["/secret"]])
+def test_the_paths_of_an_app_mounted_below_are_the_outer_ones_whatever_they_are_there(decorated):
+    inner = Flask("inner")
+    inner.add_url_rule("/<path:rest>", "page", lambda rest: rest)
+    client = mounted_below(inner, *decorated).test_client()
+    for path in ("/inner/open/x", "/inner/secret"):
+        shared = [protocol_fields(client.get(path, headers={"Origin": origin})) for origin in (APP, EVIL)]
+        assert shared == [{"Vary": "Origin"}, {"Access-Control-Allow-Origin": EVIL, "Vary": "Origin"}]
+        assert protocol_fields(client.get(path)) == {"Vary": "Origin"}
+
+
+@pytest.mark.parametrize("decorated", [[], ["/secret"]])
+def test_an_exception_of_an_app_mounted_below_has_one_event(decorated, capfd):
+    inner, _ = make(ORIGINS=EVIL)
+    inner.testing = True
+    inner.add_url_rule("/crash", "crash", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        mounted_below(inner, *decorated).test_client().get("/inner/crash", headers={"Origin": EVIL})
+    [event] = events(capfd.readouterr().err)
+    assert (event["cors.decision"], event["cors.notes"]) == ("allow", "debugger_response")
 
 
 @pytest.mark.parametrize("option", ["origin", "orgins", "max_ages"])
