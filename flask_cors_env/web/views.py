@@ -345,7 +345,18 @@ def _closed(endpoint: str) -> Resource:
 
 
 def _endpoint(adapter: MapAdapter, method: str) -> str | None:
-    """The endpoint that routes *method*, also after a redirect, or another method of the path; else None."""
+    """
+    The endpoint that routes *method*, also after a redirect, or another method of the path; else None.
+
+    None, too, where a converter of the app's own raises: the app will answer with an error, and is let to.
+    """
+    try:
+        return _routed(adapter, method)
+    except Exception:  # noqa: BLE001 - the application's code, and it will raise there again
+        return None
+
+
+def _routed(adapter: MapAdapter, method: str) -> str | None:
     for tried in _tries(adapter, method):
         try:
             rule, _ = adapter.match(method=tried, return_rule=True)
@@ -364,8 +375,11 @@ def _slashed(adapter: MapAdapter) -> str:
 
 
 def _routed_methods(adapter: MapAdapter) -> frozenset[str]:
-    """The methods that the URL takes, also after a redirect, but for OPTIONS."""
-    found = list(adapter.allowed_methods()) or list(adapter.allowed_methods(_slashed(adapter)))
+    """The methods that the URL takes, also after a redirect, but for OPTIONS; none if a converter raises."""
+    try:
+        found = list(adapter.allowed_methods()) or list(adapter.allowed_methods(_slashed(adapter)))
+    except Exception:  # noqa: BLE001 - as above
+        found = []
     return frozenset(found) - {"OPTIONS"}
 
 

@@ -1,5 +1,6 @@
 """Views and blueprints with policies of their own: whose policy governs, wherever the decorator stands."""
 
+import datetime as dt
 import functools
 
 import pytest
@@ -411,6 +412,23 @@ def test_a_host_that_is_none_is_the_apps_to_refuse():
     app.add_url_rule("/report", endpoint="report", view_func=cross_origin(BI)(empty))
     for headers in ({"Host": "a..b"}, {"Host": "a..b", "Origin": BI}):
         assert app.test_client().get("/report", headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize("methods", ["PUT", "auto"])
+def test_where_a_converter_of_the_apps_own_raises_its_error_has_the_fields_of_the_path(methods):
+    class Day(BaseConverter):
+        def to_python(self, value):
+            return dt.date.fromisoformat(value)
+
+    app, _ = governed(origins=APP, methods=methods)
+    app.url_map.converters["day"] = Day
+    app.add_url_rule("/on/<day:day>", "on", cross_origin(BI)(lambda day: day.isoformat()))
+    assert [acao(app, "/on/2026-11-22", origin=origin) for origin in (APP, BI)] == [None, BI]
+    for origin, shared in ((APP, {"Access-Control-Allow-Origin": APP}), (BI, {}), (None, {})):
+        headers = {} if origin is None else {"Origin": origin}
+        response = app.test_client().get("/on/nonsense", headers=headers)
+        assert (response.status_code, protocol_fields(response)) == (500, {"Vary": "Origin"} | shared)
+    assert allows(app, "/on/nonsense", origin=APP, method="GET")
 
 
 def test_auto_follows_the_redirect_to_the_final_slash():
