@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from flask import Flask
 from werkzeug.routing import Rule
 
+from flask_cors_env.config.settings import SETTINGS
+
 _EXTENSION = "flask_cors.extension"
 _DECORATOR = "flask_cors.decorator"
 
@@ -34,6 +36,8 @@ OPTIONS = {
     "VARY_HEADER": "true",
     "ALLOW_PRIVATE_NETWORK": "false",
 }
+#: What it reads in app.config, and the names for the same that it does not know and this package does.
+_KEYS = (*OPTIONS, *(alias for one in SETTINGS for alias in one.aliases if alias not in OPTIONS))
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Found:
             last one first.
         routes: The app's rules.
         hooks: Whether the app has hooks ahead of its views, or views that answer OPTIONS.
-        config: The keys of app.config that flask-cors reads.
+        config: The keys of app.config that flask-cors reads, and those that this package takes for them.
         unread: Decorated views whose options cannot be told, or that have no path of their own.
     """
 
@@ -154,7 +158,7 @@ def find(app: Flask) -> Found:
         governed=(*decorated, *_hooks(app)),
         routes=routes,
         hooks=bool(app.before_request_funcs) or any(_answers_options(app, decorated)),
-        config=tuple(f"CORS_{key}" for key in OPTIONS if app.config.get(f"CORS_{key}") is not None),
+        config=tuple(f"CORS_{key}" for key in _KEYS if app.config.get(f"CORS_{key}") is not None),
         unread=tuple(unread),
     )
 

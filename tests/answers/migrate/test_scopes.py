@@ -193,6 +193,15 @@ def test_what_the_config_still_says_is_overruled():
     assert translated(app).variables["CORS_ALLOW_CREDENTIALS"] == "false"
 
 
+def test_a_key_of_the_config_that_only_this_package_reads_is_told_of_and_overruled():
+    app = Flask("shop")
+    app.config.update(CORS_HEADERS="Content-Type", CORS_CREDENTIALS=True, CORS_ENV="production")
+    flask_cors.CORS(app, origins=APP)
+    assert translated(app).variables["CORS_ALLOW_CREDENTIALS"] == "false"
+    keys = [value for _, _, value in told(app, "app-config")]
+    assert sorted(keys) == ["CORS_CREDENTIALS", "CORS_HEADERS"]
+
+
 def test_hooks_are_told_of():
     app = Flask("shop")
     flask_cors.CORS(app, **MINE)
