@@ -20,8 +20,8 @@ from cases import CASES, Way
 from measure import Measured, in_this_folder, sides_of
 from subjects import Fleet
 
-PASSES = 3
-BATCH = 4
+PASSES = 7
+BATCH = 2
 
 
 class NoCountError(Exception):

@@ -10,8 +10,9 @@ configuration, is measured in forks. With ``--exact`` the basic cases are counte
 (valgrind), and the bars hold for those figures as well.
 
 ``--gate`` exits 1 where a bar falls short for certain: the figure by more than the bar's margin, and the
-figure of every single pass as well (`report.Line.fails`). An answer that is not what the case says, or a
-missing audit event, ends the run with exit code 2.
+figure of every single pass as well (`report.Line.fails`). What was counted is judged by the count alone,
+which no neighbour on the machine disturbs; for the rest a busy machine can be too busy. An answer that is not
+what the case says, or a missing audit event, ends the run with exit code 2.
 """
 
 import argparse
@@ -52,7 +53,7 @@ def main(arguments=None):
         data_file.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
     if plot_file:
         plot_file.write_text(plot(data))
-    return _judge(lines) if options.gate else 0
+    return judge(lines) if options.gate else 0
 
 
 def _options(arguments):
@@ -94,8 +95,11 @@ def _machine():
     }
 
 
-def _judge(lines):
-    failing = [line for line in lines if line.fails]
+def judge(lines):
+    """The exit code of a gate, which says what falls short."""
+    counted = {line.measured.case.name for line in lines if line.unit == INSTRUCTIONS}
+    judged = [line for line in lines if line.unit == INSTRUCTIONS or line.measured.case.name not in counted]
+    failing = [line for line in judged if line.fails]
     for line in failing:
         print(f"falls short for certain: {line.measured.case.name} ({line.unit})")
     return 1 if failing else 0

@@ -21,6 +21,17 @@ run.CASES = [replace(case, bar=cases.Bar(0.01, 0)) for case in cases.CASES]
 sys.exit(run.main())
 """
 
+JUDGED = """
+import sys
+from cases import CPU, INSTRUCTIONS, Bar, Case, times
+from measure import Measured
+from report import Line
+from run import judge
+case = Case("one", times("ours", "bare"), Bar(1.5, 0.1), {})
+figures = {CPU: 2.0} | ({} if sys.argv[1] == "None" else {INSTRUCTIONS: float(sys.argv[1])})
+sys.exit(judge([Line(Measured(case, [[{"bare": 1.0, "ours": f}]]), unit) for unit, f in figures.items()]))
+"""
+
 BARE = {"200, nobody"}
 ORIGIN = {"200, its origin"}
 EVERYONE = {"200, everyone"}
@@ -123,6 +134,19 @@ def test_a_gate_that_falls_short_says_what_and_exits_1():
     done = subprocess.run(command, cwd=RUN.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "falls short for certain: 10,000 origins, GET denied (µs of CPU time)" in done.stdout
+
+
+@pytest.mark.parametrize(("counted", "code"), [(1.3, 0), (0.9, 0), (1.9, 1), (None, 1)])
+def test_what_was_counted_is_judged_by_the_count_alone(counted, code):
+    """A bar of 1.5, of which the CPU time falls short."""
+    told = subprocess.run(
+        [sys.executable, "-c", JUDGED, str(counted)],
+        cwd=RUN.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (told.returncode, told.stderr) == (code, "")
 
 
 def test_a_wrong_answer_ends_the_measurement(tmp_path):
