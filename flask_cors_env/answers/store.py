@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -25,6 +26,8 @@ from flask_cors_env.answers.verify import Account
 _VERSION = "3"
 _ACCOUNT = "account.json"
 _MONTH = 30 * 24 * 3600
+_KEY = re.compile("[0-9a-f]{32}")
+_SCRATCH = "flask-cors-making-"
 
 #: Makes the Parquet files of a log file in a folder; says what in the file is no record.
 Make = Callable[[Path], Account]
@@ -73,7 +76,7 @@ def opened(folder: Path | None) -> Iterator[Store]:
     """The store in *folder*; where that is None or cannot be written, one that keeps nothing."""
     with contextlib.ExitStack() as stack:
         kept = None if folder is None else _prepared(folder)
-        scratch = Path(tempfile.mkdtemp(prefix="making-", dir=kept))
+        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=kept))
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         yield Store(kept or scratch, scratch)
 
@@ -88,9 +91,15 @@ def _prepared(folder: Path) -> Path | None:
 
 
 def _forget(folder: Path) -> None:
-    for entry in folder.iterdir():
-        if entry.is_dir() and entry.stat().st_mtime < time.time() - _MONTH:
+    for entry in filter(_is_ours, folder.iterdir()):
+        if entry.stat().st_mtime < time.time() - _MONTH:
             shutil.rmtree(entry, ignore_errors=True)
+
+
+def _is_ours(entry: Path) -> bool:
+    """Whether a folder was made here: whoever names the place may keep other things in it."""
+    is_kept = _KEY.fullmatch(entry.name) is not None and (entry / _ACCOUNT).is_file()
+    return is_kept or (entry.name.startswith(_SCRATCH) and entry.is_dir())
 
 
 def _key(name: str) -> str:

@@ -82,6 +82,23 @@ def test_what_nobody_asks_for_in_a_month_is_forgotten(ask, log, tmp_path):
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
+def test_what_others_keep_in_the_folder_stays(ask, log, tmp_path):
+    others = [tmp_path / "cache" / name for name in ("photos", "making-of", "0" * 32)]
+    for other in others:
+        other.mkdir(parents=True)
+        os.utime(other, (1, 1))
+    ask(log)
+    assert all(other.is_dir() for other in others)
+
+
+def test_what_a_killed_reader_was_making_is_forgotten_too(ask, log, tmp_path):
+    left = tmp_path / "cache" / "flask-cors-making-x"
+    left.mkdir(parents=True)
+    os.utime(left, (1, 1))
+    ask(log)
+    assert not left.exists()
+
+
 def test_a_folder_that_cannot_be_written_keeps_nothing_and_breaks_nothing(log, tmp_path):
     (tmp_path / "cache").write_text("a file")
     found = answers([str(log)], [SHAPES], engine="duckdb", cache=tmp_path / "cache")
