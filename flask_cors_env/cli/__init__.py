@@ -152,7 +152,7 @@ def verify(ctx: click.Context, *, logs: tuple[str, ...], as_plain_json: bool) ->
 
     try:
         found = account(lines(name) for name in expanded(logs))
-    except LogError as error:
+    except (LogError, OSError) as error:
         raise click.UsageError(str(error)) from None
     records.echo(found, as_plain_json=as_plain_json)
     ctx.exit(0 if found.is_whole else 1)

@@ -86,7 +86,7 @@ class Reading(NamedTuple):
                     cache=self.cache,
                     told=told,
                 )
-        except LogError as error:
+        except (LogError, OSError) as error:
             raise click.UsageError(str(error)) from None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from flask_cors_env.answers.verify import Verification, Writer
+from flask_cors_env.cli import asking
 from flask_cors_env.cli.render import as_json, table
 
 
@@ -24,7 +25,7 @@ def echo(found: Verification, *, as_plain_json: bool) -> None:
 
 def _row(writer: Writer) -> tuple[str, ...]:
     counts = (writer.records, writer.last, writer.told, writer.torn, writer.before, writer.missing)
-    return (writer.name, *map(str, (*counts, writer.duplicates)), _spans(writer) or "-")
+    return (asking.safe(writer.name), *map(str, (*counts, writer.duplicates)), _spans(writer) or "-")
 
 
 def _spans(writer: Writer) -> str:

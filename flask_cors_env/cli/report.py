@@ -47,9 +47,16 @@ def command(
     found = reading.answers(logs, QUESTIONS, asked)
     made = report(found, asked)
     if file is not None:
-        file.write_text(page(made, ", ".join(logs)), encoding="ascii")
+        _write(file, page(made, ", ".join(logs)))
         return
     click.echo(as_json(as_value(made)) if as_plain_json else "\n".join(lines(made, top)))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="ascii")
+    except OSError as error:
+        raise click.FileError(str(file), error.strerror) from None
 
 
 def as_value(made: Report) -> dict[str, Any]:

@@ -1,0 +1,41 @@
+"""The report and the account, as an operator gets them."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from flask_cors_env.answers.engine import ENGINES
+from flask_cors_env.cli import cors
+
+#: Open to be read, and every read of it fails.
+UNREADABLE = "/proc/self/mem"
+
+
+def invoke(*words):
+    return CliRunner().invoke(cors, list(words))
+
+
+def test_a_writers_name_reaches_the_terminal_in_one_line_and_escaped(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    log.write_text(json.dumps({"cors.schema": 1, "log.record.uid": "\x1b[2J\nroot-1"}))
+    assert CliRunner().invoke(cors, ["verify", str(log)], color=True).output.splitlines()[1].split() == [
+        "\\x1b[2J\\nroot", "1", "1", "0", "0", "0", "0", "0", "-"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_log_that_cannot_be_read_is_said_in_a_sentence(engine):
+    found = invoke("report", UNREADABLE, "--engine", engine)
+    assert (found.exit_code, found.stderr.splitlines()[-1]) == (2, "Error: [Errno 5] Input/output error")
+    assert invoke("verify", UNREADABLE).exit_code == found.exit_code
+
+
+def test_a_page_that_cannot_be_written_is_said_in_a_sentence(tmp_path):
+    (tmp_path / "audit.jsonl").touch()
+    page = tmp_path / "nowhere" / "report.html"
+    found = invoke("report", str(tmp_path / "audit.jsonl"), "--html", str(page))
+    assert (found.exit_code, found.stderr) == (
+        1,
+        f"Error: Could not open file '{page}': No such file or directory\n",
+    )
