@@ -278,18 +278,27 @@ NEW = (
 
 
 def _of_kind(kind):
-    """The two requests that are asked of policies of another kind than std, remembered and new."""
+    """What is asked of policies of another kind than std, remembered and new."""
     return (
-        _told(f"{kind}: GET allowed", overhead, _against_peer(kind, LISTED, ALLOWED)),
+        _told(f"{kind}: GET allowed", overhead, _against_peer(kind, LISTED, ALLOWED), counted=True),
         _told(
-            f"{kind}: GET allowed, every decision new", overhead, _against_peer(kind, anew(LISTED), ALLOWED)
+            f"{kind}: GET allowed, every decision new",
+            overhead,
+            _against_peer(kind, anew(LISTED), ALLOWED),
+            counted=True,
         ),
         _told(f"{kind}: GET denied, every origin new", overhead, _against_peer(kind, STRANGERS, DENIED)),
-        _told(f"{kind}: preflight allowed", PEER_TO_OURS, _against_peer(kind, PREFLIGHTS, PREFLIGHT_ALLOWED)),
+        _told(
+            f"{kind}: preflight allowed",
+            PEER_TO_OURS,
+            _against_peer(kind, PREFLIGHTS, PREFLIGHT_ALLOWED),
+            counted=True,
+        ),
         _told(
             f"{kind}: preflight allowed, every decision new",
             PEER_TO_OURS,
             _against_peer(kind, anew(PREFLIGHTS), PREFLIGHT_ALLOWED),
+            counted=True,
         ),
     )
 

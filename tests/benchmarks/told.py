@@ -77,7 +77,8 @@ def _words(bar):
 def _judged(line):
     if line is None:
         return ""
-    return f"{line['measured']:.2f}" if line["ok"] else f"{line['measured']:.2f}, short"
+    figure = f"{line['measured']:.3f}" if line["measured"] < 10 else f"{line['measured']:.1f}"
+    return figure if line["ok"] else f"{figure}, short"
 
 
 def log_table():
