@@ -21,6 +21,8 @@ BLOCK = 1 << 22
 _LONGEST = 1 << 26
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ANY_GZIP = 31
+#: Bytes of a .zst file that are unpacked at once.
+_BIT = 1 << 8
 
 
 class LogError(ValueError):
@@ -138,7 +140,7 @@ def _bounded(unpack: Any, data: bytes) -> Iterator[bytes]:
 def _unzstd(packed: Iterator[bytes]) -> Iterator[bytes]:
     make, error = _zstd()
     unpack = make()
-    for block in packed:
+    for block in _bits(packed):
         data = block
         while data:
             try:
@@ -147,6 +149,13 @@ def _unzstd(packed: Iterator[bytes]) -> Iterator[bytes]:
                 return
             data = unpack.unused_data if unpack.eof else b""
             unpack = make() if unpack.eof else unpack
+
+
+def _bits(packed: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes, few at a time: four of them may stand for 128 KiB, and nothing else bounds that."""
+    for block in packed:
+        for at in range(0, len(block), _BIT):
+            yield block[at : at + _BIT]
 
 
 def _zstd() -> tuple[Callable[[], Any], type[Exception]]:
