@@ -30,7 +30,9 @@ from flask_cors_env.core.reason import Verdict
 _SPIKE, _TIMES_USUAL = 10, 3
 #: A client is probing that was refused under this many origins.
 _PROBE = 10
-_HOUR_FORM = "%Y-%m-%dT%H"
+_HOUR = timedelta(hours=1)
+#: No log is as long; a machine that starts without a clock writes 1970.
+_LONGEST = timedelta(days=3653)
 
 _DENIED = (Where("cors_decision", Check.IS, Verdict.DENY.value),)
 _ALLOWED = (Where("cors_decision", Check.IS, Verdict.ALLOW.value),)
@@ -360,16 +362,14 @@ def _hours(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
 
 
 def _every_hour(told: Sequence[str]) -> Iterator[str]:
-    """The hours from the first to the last; those that are told where one cannot be read."""
+    """The hours from the first to the last; only those told where one is unreadable, or a clock was off."""
     try:
-        hours = [datetime.strptime(hour, _HOUR_FORM) for hour in told]  # noqa: DTZ007 - an hour of UTC
-    except ValueError:
-        yield from told
-        return
-    hour = hours[0] if hours else None
-    while hour is not None and hour <= hours[-1]:
-        yield hour.strftime(_HOUR_FORM)
-        hour += timedelta(hours=1)
+        first, last = (datetime.fromisoformat(hour) for hour in (told[0], told[-1]))
+        between = (last - first) // _HOUR if last - first < _LONGEST else 0
+        every = [(first + number * _HOUR).isoformat(timespec="hours") for number in range(between + 1)]
+    except (LookupError, ValueError, TypeError):
+        every = []
+    yield from every if set(told) <= set(every) else told
 
 
 def _spikes(hours: Mapping[str, Mapping[str, int]], rows: Iterable[Row]) -> Iterator[Spike]:

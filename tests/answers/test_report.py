@@ -185,3 +185,23 @@ def test_a_window_holds_for_every_number(ask, log):
     assert sum(r.requests for r in found.refusals) == truth["deny",][0]
     assert all(turn.timestamp.startswith(at(CHANGE)) for turn in found.turns)
     assert not found.allows_are_told
+
+
+@pytest.mark.parametrize(
+    ("stamps", "hours"),
+    [
+        (["2026-01-01T22:59", "2026-01-02T00:00"], ["2026-01-01T22", "2026-01-01T23", "2026-01-02T00"]),
+        (["2026-01-01T22:00", "1970-01-01T00:00"], ["1970-01-01T00", "2026-01-01T22"]),
+        (["9999-12-31T23:00", "0001-01-01T00:00"], ["0001-01-01T00", "9999-12-31T23"]),
+        (["9999-12-31T22:00", "9999-12-31T23:00"], ["9999-12-31T22", "9999-12-31T23"]),
+        (["0001-01-01T00:00"], ["0001-01-01T00"]),
+        (["2026-01-01T22:00", "yesterday"], ["2026-01-01T22", "yesterday"]),
+        (["2026-W01-1T05:00"], ["2026-W01-1T05"]),
+    ],
+)
+def test_hours_are_filled_in_as_far_as_clocks_can_be_right(stamps, hours, tmp_path):
+    path = tmp_path / "audit.jsonl"
+    records = ({"cors.schema": 1, "event": "cors.decision", "timestamp": stamp} for stamp in stamps)
+    path.write_text("\n".join(map(json.dumps, records)))
+    found = report(answers([str(path)], QUESTIONS, engine="plain"), Window())
+    assert list(found.hours) == hours
