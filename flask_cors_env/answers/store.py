@@ -33,10 +33,11 @@ _SCRATCH = "flask-cors-making-"
 Make = Callable[[Path], Account]
 
 
-def default_folder() -> Path:
-    """Where a user's things are kept that can be made again."""
+def default_folder() -> Path | None:
+    """Where a user's things are kept that can be made again; None for a user without a home."""
     given = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    return (Path(given) if given else Path.home() / ".cache") / "flask-cors-env"
+    home = os.path.expanduser(Path(given or "~/.cache") / "flask-cors-env")  # noqa: PTH111 - raises nothing
+    return Path(home) if Path(home).is_absolute() else None
 
 
 class Store:

@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from answers.generated import Generated
@@ -10,6 +11,7 @@ from answers.generated import Generated
 from flask_cors_env.answers import duck
 from flask_cors_env.answers.engine import ENGINES, answers
 from flask_cors_env.answers.questions import SHAPES
+from flask_cors_env.answers.store import default_folder
 
 
 @pytest.fixture
@@ -103,6 +105,25 @@ def test_a_folder_that_cannot_be_written_keeps_nothing_and_breaks_nothing(log, t
     (tmp_path / "cache").write_text("a file")
     found = answers([str(log)], [SHAPES], engine="duckdb", cache=tmp_path / "cache")
     assert found == answers([str(log)], [SHAPES], engine="plain")
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [
+        ({"HOME": "/home/a"}, Path("/home/a/.cache/flask-cors-env")),
+        ({"HOME": "/home/a", "XDG_CACHE_HOME": "/caches"}, Path("/caches/flask-cors-env")),
+        ({"HOME": "/home/a", "XDG_CACHE_HOME": "caches"}, None),
+    ],
+)
+def test_things_are_kept_where_the_users_caches_are(environ, folder, monkeypatch):
+    monkeypatch.setattr(os, "environ", environ)
+    assert default_folder() == folder
+
+
+def test_a_user_without_a_home_keeps_nothing(monkeypatch):
+    monkeypatch.setattr(os, "environ", {})
+    monkeypatch.setattr(os, "getuid", lambda: 2**31)
+    assert default_folder() is None
 
 
 @pytest.mark.parametrize("engine", ENGINES)
