@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from flask_cors_env.answers.report import Entry, Probe, Report, Turn
 from flask_cors_env.audit.event import clean
-from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_LOADED
+from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_LOADED, POLICY_REJECTED
 from flask_cors_env.core.reason import Reason, Verdict
 
 #: Lines of each table, and bars of the chart of hours: what is more is summed up.
@@ -59,6 +59,7 @@ def page(made: Report, title: str) -> str:
             *_entries(made),
             *_probes(made),
             *_lists(made),
+            *_rejected(made),
             *_integrity(made),
             "</body>\n</html>\n",
         ]
@@ -97,15 +98,17 @@ def _hours(made: Report) -> Iterator[str]:
     if not made.hours:
         return
     bars, each = _bars(made.hours)
-    top = max((sum(reasons.values()) for _, reasons in bars), default=0) or 1
+    top = max(sum(reasons.values()) for _, reasons in bars) or 1
+    top += top % 2  # so that half of it is a number of requests too
     turns = _turns(made)
     yield "<h2>Denied over time</h2>"
     bar = "an hour" if each == 1 else f"{each} hours"
     yield f"<p>A bar is {bar}; a dashed line is a policy that takes effect.</p>"
     yield '<svg height="220" role="img" aria-label="Denials by hour and reason">'
-    yield from _scale(top)
+    yield from _grid()
     for at, (hour, reasons) in enumerate(bars):
         yield from _stack(at, len(bars), hour, reasons, top)
+    yield from _scale(top)
     for number, turn in enumerate(turns, 1):
         yield from _line(_place(turn.timestamp, list(made.hours), each, len(bars)), number, turn)
     yield "</svg>"
@@ -130,11 +133,17 @@ def _bars(hours: Mapping[str, Mapping[str, int]]) -> tuple[list[tuple[str, Count
 _HEIGHT = 90.0
 
 
-def _scale(top: int) -> Iterator[str]:
-    for share in (1.0, 0.5):
-        y = 100 - _HEIGHT * share
+def _grid() -> Iterator[str]:
+    for share in (1, 2):
+        y = 100 - _HEIGHT / share
         yield f'<line class="grid" x1="0" x2="100%" y1="{y:.2f}%" y2="{y:.2f}%"/>'
-        yield f'<text x="100%" y="{y:.2f}%" dy="-3" text-anchor="end">{top * share:,g}</text>'
+
+
+def _scale(top: int) -> Iterator[str]:
+    """What the lines stand for, before the bars: a high one must not hide it."""
+    for share in (1, 2):
+        y = 100 - _HEIGHT / share
+        yield f'<text x="100%" y="{y:.2f}%" dy="-3" text-anchor="end">{top // share:,}</text>'
 
 
 def _stack(at: int, count: int, hour: str, reasons: Mapping[str, int], top: int) -> Iterator[str]:
@@ -275,6 +284,20 @@ def _lists(made: Report) -> Iterator[str]:
         ],
     )
     yield from _table(
+        "Denied by route",
+        ("n Requests", "Route", "Resource", "Why", "Last"),
+        [
+            [
+                _number(r.requests),
+                _code(r.route),
+                _plain(r.resource),
+                _plain(r.reasons),
+                _Cell(_minute(r.last)),
+            ]
+            for r in made.routes
+        ],
+    )
+    yield from _table(
         "Hours with many denials",
         ("Hour (UTC)", "n Denied", "n Usually", "Most of"),
         [
@@ -305,6 +328,16 @@ def _lists(made: Report) -> Iterator[str]:
             for u in made.uses
         ],
     )  # fmt: skip
+
+
+def _rejected(made: Report) -> Iterator[str]:
+    """Policies that never took effect, which is why the chart of hours does not show them."""
+    rows = [
+        [_Cell(_minute(turn.timestamp)), _plain(turn.service), _number(turn.processes), _plain(turn.error)]
+        for turn in made.turns
+        if turn.event == POLICY_REJECTED
+    ]
+    yield from _table("Policies that were rejected", ("When", "Service", "n Processes", "Why"), rows)
 
 
 def _integrity(made: Report) -> Iterator[str]:

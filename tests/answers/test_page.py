@@ -68,3 +68,26 @@ def test_many_hours_are_put_together_and_none_is_left_out(log):
     made = page_of(log, *(json.dumps(event).encode() for event in events))
     assert "A bar is 19 hours" in made
     assert [int(n) for n in re.findall(r": (\d+) origin_not_listed</title>", made)] == [1, 4, 7]
+
+
+def test_the_page_tells_of_routes_and_of_policies_that_were_rejected(log):
+    record = {"cors.schema": 1, "timestamp": "2026-03-02T04:00:00.000000Z", "service.name": "shop"}
+    denied = {"event": "cors.decision", "cors.decision": "deny", "http.route": "/<int:id>"}
+    rejected = {"event": "cors.policy.rejected", "error.message": "CORS_ORIGINS has a path"}
+    made = page_of(log, *(json.dumps(record | told).encode() for told in (denied, rejected)))
+    assert "<h2>Denied by route</h2>" in made
+    assert "<code>/&lt;int:id&gt;</code>" in made
+    assert re.search(
+        r"<h2>Policies that were rejected</h2>.*<td>CORS_ORIGINS has a path</td>", made, re.DOTALL
+    )
+
+
+@pytest.mark.parametrize(
+    ("requests", "scale"), [(0, ["2", "1"]), (79, ["80", "40"]), (2000, ["2,000", "1,000"])]
+)
+def test_the_scale_of_the_hours_is_in_whole_requests(requests, scale, log):
+    verdict = "deny" if requests else "allow"
+    record = {"cors.schema": 1, "timestamp": "2026-03-02T04", "event": "cors.decision"}
+    record |= {"cors.decision": verdict, "cors.reason": "origin_not_listed"}
+    made = page_of(log, *[json.dumps(record).encode()] * max(requests, 1))
+    assert re.findall(r'dy="-3" text-anchor="end">([0-9,]+)<', made) == scale
