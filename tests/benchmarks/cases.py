@@ -479,7 +479,7 @@ PROGRAMS = (
     Case(
         "flask --help",
         times("ours", "flask"),
-        None,
+        Bar(1.05, OF_RATIO),
         {"flask": timed(_HELP.format("()")), "ours": timed(_HELP.format(f"[{_ENTRY}]"))},
         counted=True,
         way=Way.PROGRAM,
