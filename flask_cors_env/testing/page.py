@@ -36,11 +36,14 @@ class Page:
 
     Raises:
         ValueError: No page has that *origin*, or *base_url* is no http or https URL.
+        TypeError: *app* is no app: a factory, perhaps, that was not called.
     """
 
     def __init__(
         self, app: Flask, origin: str, *, base_url: str | None = None, cookie: str | None = None
     ) -> None:
+        if not hasattr(app, "test_client"):
+            raise TypeError(f"a page needs a Flask app, not {app!r}")
         self._app = app
         self._origin = _page_origin(origin)
         self._base_url = _where(_usual_url(app) if base_url is None else base_url)

@@ -20,7 +20,7 @@ from flask_cors_env.core.policy import Fields
 from flask_cors_env.core.reason import Note, Reason, Verdict
 from flask_cors_env.web.outcome import Active, Answer, Outcome
 from flask_cors_env.web.views import Selector
-from flask_cors_env.web.wsgi import active_request, has_any, path_of, set_fields, trace_ids
+from flask_cors_env.web.wsgi import active_request, has_any, path_of, read_path, set_fields, trace_ids
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -176,30 +176,43 @@ def _answer(
 ) -> Iterable[bytes]:
     """Answer at once, ahead of the application; the event is written first."""
     headers = [*answer.headers]
-    uid = _record(active, environ, outcome, answer.status)
+    uid = _record(active, environ, outcome, environ.get("PATH_INFO", ""), answer.status)
     if uid and active.policy.is_development:
         headers.append((_DECISION_ID, uid))
     start_response(answer.line, headers)
     return answer.body
 
 
-def _record(
-    active: Active, environ: WSGIEnvironment, outcome: Outcome, status: int, request: Any = None
+def _record(  # noqa: PLR0913, PLR0917 - all of one request
+    active: Active, environ: WSGIEnvironment, outcome: Outcome, path: str, status: int, request: Any = None
 ) -> str:
-    """Write the event and tell who listens; returns its uid, or "" where nothing is written."""
+    """
+    Write the event and tell who listens.
+
+    Args:
+        active: What the request is served with.
+        environ: The request.
+        outcome: What follows from its decision.
+        path: The ``PATH_INFO`` that it came with: on its way through mounts it is rewritten.
+        status: The response's.
+        request: Flask's active request, if it is this one.
+
+    Returns:
+        The event's uid, or "" where nothing is written.
+    """
     log, record, receivers = active.log, outcome.record, cors_decided.receivers
     if record is None or not (outcome.is_due or receivers):
         return ""
     rule = None if request is None else request.url_rule
     own = own_fields(log.told, status, environ.get("REMOTE_ADDR"), None if rule is None else rule.rule)
     if log.told.path:
-        add_path(own, path_of(environ), environ.get("HTTP_USER_AGENT"))
+        add_path(own, read_path(path), environ.get("HTTP_USER_AGENT"))
     if TRUNCATED in own:
         record = _told_in_one(log, record, own)
     trace = trace_ids(environ)
     uid = log.emit(record, own, trace=trace, shared=request is not None) if outcome.is_due else ""
     if receivers:
-        asked, event = outcome.request._replace(path=path_of(environ)), {**record.fields, **own}
+        asked, event = outcome.request._replace(path=read_path(path)), {**record.fields, **own}
         tell(cors_decided, log.sender, request=asked, decision=outcome.decision, event=event, uid=uid)
     return uid
 
@@ -225,7 +238,7 @@ class _Response:
         outcome: What follows from its decision; None where that is made when the app has routed it.
     """
 
-    __slots__ = ("_active", "_by", "_environ", "_outcome", "_start_response", "_uid", "recorded")
+    __slots__ = ("_active", "_by", "_environ", "_outcome", "_path", "_start_response", "_uid", "recorded")
 
     def __init__(
         self,
@@ -240,6 +253,7 @@ class _Response:
         self._start_response = start_response
         self._active = active
         self._outcome = outcome
+        self._path: str = environ.get("PATH_INFO", "")
         self._uid = ""
         self.recorded = False
 
@@ -289,7 +303,8 @@ class _Response:
 
     def _record(self, outcome: Outcome, status: int) -> None:
         self.recorded = True
-        self._uid = _record(self._active, self._environ, outcome, status, active_request(self._environ))
+        request = active_request(self._environ)
+        self._uid = _record(self._active, self._environ, outcome, self._path, status, request)
 
 
 def _is_left_to_the_app(outcome: Outcome) -> bool:

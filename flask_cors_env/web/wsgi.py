@@ -28,7 +28,11 @@ _current_request = flask_request._get_current_object  # type: ignore[attr-define
 
 def path_of(environ: WSGIEnvironment) -> str:
     """The path as the router sees it: decoded once, with one leading slash, without the mount point."""
-    raw: str = environ.get("PATH_INFO", "")
+    return read_path(environ.get("PATH_INFO", ""))
+
+
+def read_path(raw: str) -> str:
+    """The same of ``PATH_INFO``."""
     if not raw.isascii():
         raw = raw.encode("latin-1", "replace").decode("utf-8", "replace")
     return "/" + raw.lstrip("/")

@@ -373,6 +373,11 @@ def test_an_origin_of_any_page_is_taken(origin):
     assert repr(Page(plain(), origin)) == f"Page({origin!r})"
 
 
+def test_a_factory_that_was_not_called_is_the_tests_mistake():
+    with pytest.raises(TypeError, match="a page needs a Flask app, not <function plain"):
+        Page(plain, APP)
+
+
 @pytest.mark.parametrize("base_url", ["", "api.example.com", "ftp://api.example.com", "https://"])
 def test_a_base_url_that_no_browser_has_is_the_tests_mistake(base_url):
     with pytest.raises(ValueError, match="is not where browsers find an app"):

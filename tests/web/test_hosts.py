@@ -136,6 +136,15 @@ def test_a_mounted_app_is_governed_by_the_paths_below_its_mount():
     assert protocol_fields(site.get("/items", headers={"Origin": APP})) == {}
 
 
+def test_an_event_tells_the_path_that_was_decided_on_and_not_that_below_a_mount(capfd):
+    outer = Flask("outer")
+    outer.wsgi_app = DispatcherMiddleware(outer.wsgi_app, {"/inner": Flask("inner")})
+    CORS(outer, environ={**ENVIRON, "CORS_AUDIT_PATH": "on"}, resources={"/inner/*": {"origins": APP}})
+    Client(outer).get("/inner/items", headers={"Origin": APP})
+    (event,) = events(capfd.readouterr().err)
+    assert (event["cors.resource"], event["url.path"]) == ("inner", "/inner/items")
+
+
 def test_a_root_that_the_apps_configuration_names_changes_nothing():
     app = Flask("shop")
     app.config.update(APPLICATION_ROOT="/v1", SERVER_NAME="shop.test")
