@@ -113,6 +113,18 @@ class Refusal(NamedTuple):
     last: str
 
 
+class NearMiss(NamedTuple):
+    """Refusals of one origin that an entry almost lets in; what is told is told as of a `Refusal`."""
+
+    origin: str | None
+    resource: str | None
+    near: str | None
+    difference: str | None
+    variable: str | None
+    requests: int
+    last: str
+
+
 class Route(NamedTuple):
     """Denials on one route; None where no rule routed the request."""
 
@@ -247,9 +259,13 @@ class Report:
         return sum(getattr(use, verdict.value) for use in self.uses)
 
     @property
-    def near_misses(self) -> tuple[Refusal, ...]:
-        """The refusals of origins that an entry almost lets in."""
-        return tuple(refusal for refusal in self.refusals if refusal.near is not None)
+    def near_misses(self) -> tuple[NearMiss, ...]:
+        """The origins that an entry almost lets in, whatever they asked for; the most frequent first."""
+        found: dict[tuple[Value, ...], NearMiss] = {}
+        for miss in map(_near_miss, (one for one in self.refusals if one.near is not None)):
+            before = found.get(miss[:5])
+            found[miss[:5]] = miss if before is None else _added(before, miss)
+        return tuple(sorted(found.values(), key=lambda miss: -miss.requests))
 
 
 def report(found: Answers, window: Window) -> Report:
@@ -302,6 +318,14 @@ def _use(policy: str, service: str, rows: Sequence[Row]) -> Use:
 
 def _refusal(row: Row) -> Refusal:
     return Refusal._make((*row.keys, row.count, row.distinct[0], row.first, row.last))
+
+
+def _near_miss(one: Refusal) -> NearMiss:
+    return NearMiss(one.origin, one.resource, one.near, one.difference, one.variable, one.requests, one.last)
+
+
+def _added(one: NearMiss, other: NearMiss) -> NearMiss:
+    return one._replace(requests=one.requests + other.requests, last=max(one.last, other.last))
 
 
 # --- entries

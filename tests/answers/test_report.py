@@ -104,6 +104,21 @@ def test_near_misses_are_the_refusals_of_origins_that_an_entry_almost_lets_in(as
     }
 
 
+def test_a_near_miss_is_told_once_whatever_was_asked_for(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    record = {"cors.schema": 1, "event": "cors.decision", "cors.decision": "deny", "cors.near.rule": APP}
+    record |= {"cors.origin": "http://app", "cors.near.difference": "scheme", "cors.resource": "api"}
+    record |= {"cors.remedy.env": "CORS_RESOURCES__API__ORIGINS"}
+    asked = [("preflight", "x-one", "10"), ("preflight", "x-two", "12"), ("actual", None, "11")]
+    told = (
+        record | {"cors.request.kind": kind, "cors.offending": names, "timestamp": at}
+        for kind, names, at in asked
+    )
+    path.write_text("\n".join(map(json.dumps, told)))
+    (miss,) = report(answers([str(path)], QUESTIONS, engine="plain"), Window()).near_misses
+    assert miss == ("http://app", "api", APP, "scheme", "CORS_RESOURCES__API__ORIGINS", 3, "12")
+
+
 def test_denials_are_told_by_route(ask, log):
     found = {r[:3]: (r.requests, r.last) for r in ask().routes}
     truth = log[1].tally("http.route", "cors.resource", "cors.reasons", where=denied)
