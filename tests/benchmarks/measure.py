@@ -37,7 +37,7 @@ class Size:
     programs: int
 
 
-FULL = Size(passes=6, rounds=40, batch=12, programs=2)
+FULL = Size(passes=6, rounds=30, batch=12, programs=2)
 QUICK = Size(passes=2, rounds=3, batch=4, programs=1)
 
 
