@@ -145,7 +145,7 @@ def explain(  # noqa: PLR0913 - one parameter an option
 @click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def verify(ctx: click.Context, *, logs: tuple[str, ...], as_plain_json: bool) -> None:
-    """Account for every record of every writer; exit 1 if one is missing. - is standard input."""
+    """Account for every record of every writer; exit 1 if one is missing, or there is none. - is stdin."""
     from flask_cors_env.answers.files import LogError, expanded, lines  # noqa: PLC0415 - see above
     from flask_cors_env.answers.verify import verify as account  # noqa: PLC0415 - see above
     from flask_cors_env.cli import records  # noqa: PLC0415 - see above
@@ -155,7 +155,7 @@ def verify(ctx: click.Context, *, logs: tuple[str, ...], as_plain_json: bool) ->
     except (LogError, OSError) as error:
         raise click.UsageError(str(error)) from None
     records.echo(found, as_plain_json=as_plain_json)
-    ctx.exit(0 if found.is_whole else 1)
+    ctx.exit(0 if records.proves(found) else 1)
 
 
 @cors.command()

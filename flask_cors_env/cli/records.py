@@ -19,8 +19,13 @@ def echo(found: Verification, *, as_plain_json: bool) -> None:
     head = ("WRITER", "RECORDS", "LAST", "TOLD", "TORN", "BEFORE", "MISSING", "DUPLICATES", "HOLES")
     click.echo("\n".join(table(head, map(_row, found.writers))))
     click.echo(
-        "\nwhole: every record is there or told lost" if found.is_whole else f"\nnot whole: {_lack(found)}"
+        "\nwhole: every record is there or told lost" if proves(found) else f"\nnot whole: {_lack(found)}"
     )
+
+
+def proves(found: Verification) -> bool:
+    """Whether every record is there or told lost, and there is one: an emptied log lacks nothing either."""
+    return bool(found.writers) and found.is_whole
 
 
 def _row(writer: Writer) -> tuple[str, ...]:
@@ -33,6 +38,8 @@ def _spans(writer: Writer) -> str:
 
 
 def _lack(found: Verification) -> str:
+    if not found.writers:
+        return "no record was found"
     before = sum(writer.before for writer in found.writers)
     return f"{found.missing} records are missing, and {before} before the first that was read"
 
@@ -53,4 +60,4 @@ def _as_value(found: Verification) -> dict[str, Any]:
         }
         for w in found.writers
     ]
-    return {"whole": found.is_whole, "torn": found.torn, "foreign": found.foreign, "writers": writers}
+    return {"whole": proves(found), "torn": found.torn, "foreign": found.foreign, "writers": writers}

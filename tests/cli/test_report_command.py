@@ -39,3 +39,12 @@ def test_a_page_that_cannot_be_written_is_said_in_a_sentence(tmp_path):
         1,
         f"Error: Could not open file '{page}': No such file or directory\n",
     )
+
+
+@pytest.mark.parametrize("text", ["", "GET / 200\n"])
+def test_a_log_without_a_record_is_not_whole(text, tmp_path):
+    log = tmp_path / "audit.jsonl"
+    log.write_text(text)
+    found, told = invoke("verify", str(log)), invoke("verify", "--json", str(log))
+    assert (found.exit_code, found.output.splitlines()[-1]) == (1, "not whole: no record was found")
+    assert (told.exit_code, json.loads(told.output)["whole"]) == (1, False)
