@@ -284,7 +284,7 @@ class _Response:
 
     def abandoned(self) -> None:
         """The application did not even begin to answer; a status of 0 says so."""
-        if not self.recorded:
+        if not self.recorded and self._by.serves(self._environ):
             self._record(self._changed(fields=()), 0)
 
     def _noting(self, note: Note, **changed: Any) -> Outcome:

@@ -3,6 +3,7 @@
 import pytest
 from apps import APP, EVIL, events, make, preflight, protocol_fields
 from flask import Flask, Response, abort, redirect, request, send_file, stream_with_context
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import EnvironBuilder
 
 from flask_cors_env import CORS, cross_origin
@@ -331,6 +332,19 @@ def test_an_application_that_is_closed_before_it_starts_is_logged_once(capfd):
     for body in (unread, read, unread):
         body.close()
     assert [e["http.response.status_code"] for e in events(capfd.readouterr().err)] == [200, 0]
+
+
+def test_of_mounted_apps_that_are_closed_before_they_start_the_one_that_serves_says_so(capfd):
+    def late(_environ, start):
+        start("200 OK", [])
+        yield b"late"
+
+    inner, _ = make(ORIGINS=APP, before=lambda app: setattr(app, "wsgi_app", late))
+    mounts = DispatcherMiddleware(late, {"/inner": inner.wsgi_app})
+    outer, _ = make(ORIGINS="https://outer.example", before=lambda app: setattr(app, "wsgi_app", mounts))
+    environ = EnvironBuilder("/inner/items", headers={"Origin": APP}).get_environ()
+    outer.wsgi_app(environ, lambda *_: None).close()
+    assert [e["cors.decision"] for e in events(capfd.readouterr().err)] == ["allow"]
 
 
 def test_a_stream_that_is_closed_early_is_closed_for_the_app_too():
