@@ -1,10 +1,9 @@
 """Packed bytes come out as they went in, and never all at once."""
 
-import pytest
+import zstandard
 
 from flask_cors_env.answers.files import blocks
 
-zstandard = pytest.importorskip("zstandard")
 RUN = 256 << 20
 #: What the smallest piece that is read can unpack to, with room.
 MOST = 80 << 20

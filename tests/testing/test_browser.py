@@ -1046,7 +1046,8 @@ def test_a_list_is_read_as_tokens_or_not_at_all(lines):
 
 
 def test_the_browser_works_over_flasks_test_client():
-    flask = pytest.importorskip("flask")
+    import flask
+
     app = flask.Flask(__name__)
     client = app.test_client(use_cookies=False)
 
