@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import filterfalse
 from typing import Any, NamedTuple
 
 from flask_cors_env.core import protocol
@@ -85,7 +86,7 @@ class HeaderNames:
 
     def unlisted(self, names: Iterable[str]) -> list[str]:
         """Those of *names*, lower case, that are not named here."""
-        return [name for name in names if name not in self._lower]
+        return list(filterfalse(self._lower.__contains__, names))
 
     def _covers(self, name: str) -> bool:
         if self.any and name != protocol.NON_WILDCARD_REQUEST_HEADER:
