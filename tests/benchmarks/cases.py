@@ -413,19 +413,20 @@ HOSTILE = (
 )
 
 
-def _more(name, maker, its_bare="bare", *, way=Way.TOGETHER):
+def _more(name, maker, its_bare="bare", *, shared=Shared.ORIGIN, way=Way.TOGETHER):
     """What a GET that is allowed costs with the log another way, or with listeners."""
     sides = {
         "bare": Load("bare", "std", LISTED, 200, Shared.NOBODY),
         its_bare: Load(its_bare, "std", LISTED, 200, Shared.NOBODY),
         "ordinary": Load("ours", "std", LISTED, 200, Shared.ORIGIN),
-        "this": Load(maker, "std", LISTED, 200, Shared.ORIGIN),
+        "this": Load(maker, "std", LISTED, 200, shared),
     }
     return Case(f"log: {name}", added(its_bare), None, sides, counted=True, way=way)
 
 
 MORE = (
     _more("none", "ours, no log"),
+    _more("none, but its line written to a file", "bare, a line", shared=Shared.NOBODY),
     _more("to a pipe", "ours, a pipe"),
     _more("and a receiver of cors_decided", "ours, a receiver"),
     _more("and an entry of audit_processors", "ours, a processor"),

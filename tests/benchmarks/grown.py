@@ -62,7 +62,8 @@ def of_remembered():
 
 def _fill(app):
     for number in range(1023):
-        _send(app, preflight(f"https://{number:05}{'a' * 55}.{'b' * 60}.example.com", "x-" + "c" * 330))
+        asked = preflight(f"https://{number:05}{'a' * 55}.{'b' * 60}.example.com", "x-" + "c" * 330)
+        _send(app, asked | {"REMOTE_ADDR": f"2001:db8:{number:x}::1%{'z' * 40}"})
 
 
 def _weight(origins, resources, then=lambda _app: None):

@@ -215,6 +215,23 @@ def _binding(make):
     return made
 
 
+def _writing_a_line(_profile, log):
+    """The bare app, with as many bytes written for each response as our log writes, and nothing else done."""
+    app = shop()
+    descriptor = os.open(log.with_suffix(".txt"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    inner, line = app.wsgi_app, b"-" * 782 + b"\n"
+
+    def around(environ, start_response):
+        def start(status, headers, exc_info=None):
+            os.write(descriptor, line)
+            return start_response(status, headers, exc_info)
+
+        return inner(environ, start)
+
+    app.wsgi_app = around
+    return app
+
+
 def _bind():
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id="7b0c9a52", account=1200)
@@ -254,6 +271,7 @@ def _captured(profile, log):
 MAKERS = {
     "bare": _bare,
     "bare, values bound": _binding(_bare),
+    "bare, a line": _writing_a_line,
     "flask-cors": _under_flask_cors,
     "ours": _under_ours,
     "ours, no log": functools.partial(_under_ours, variables={"CORS_AUDIT": "off"}),
