@@ -20,9 +20,9 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
-from flask_cors_env.audit.event import GAP, SCHEMA, Event, Told, clean
+from flask_cors_env.audit.event import ADDRESS_LIMIT, GAP, Event, Told, clean, own_fields
 from flask_cors_env.audit.fields import NAMES
-from flask_cors_env.audit.render import LINE_LIMIT, Record, Render, render
+from flask_cors_env.audit.render import LINE_LIMIT, NO_PART, Part, Record, Render, render
 from flask_cors_env.audit.routes import Route, Routes
 from flask_cors_env.audit.signals import cors_audit_lost, tell
 from flask_cors_env.audit.sink import Sink
@@ -30,25 +30,11 @@ from flask_cors_env.audit.sink import Sink
 _OURS = NAMES - {"trace_id", "span_id"}
 _BOUND_LIMIT = 32
 #: structlog's own: empty as long as nobody has bound anything; `get_contextvars` takes longer to say so.
-_EVER_BOUND: Any = getattr(structlog.contextvars, "_CONTEXT_VARS", True)
+EVER_BOUND: Any = getattr(structlog.contextvars, "_CONTEXT_VARS", True)
+#: How many of `AuditLog.own` are remembered: a few hundred bytes each.
+_REMEMBERED = 1024
 #: In nanoseconds.
 _SECOND = 1_000_000_000
-
-
-class _Clock:
-    """The time as RFC 3339 text; the part down to the second is formatted once a second."""
-
-    def __init__(self) -> None:
-        self._second = (0, "")
-
-    def now(self) -> str:
-        begun, text = self._second
-        since = time.time_ns() - begun
-        if not 0 <= since < _SECOND:
-            seconds, since = divmod(begun + since, _SECOND)
-            text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))
-            self._second = (seconds * _SECOND, text)
-        return f"{text}{str(_SECOND + since)[1:7]}Z"
 
 
 class _Writer:
@@ -62,14 +48,14 @@ class _Writer:
 
     def __init__(self) -> None:
         self.lost = 0
-        self._prefix = secrets.token_hex(6) + "-"
-        self._next: Callable[[], int] = itertools.count(1).__next__
+        self.prefix = secrets.token_hex(6) + "-"
+        self.next: Callable[[], int] = itertools.count(1).__next__
         self._lost_since = ""
         self._failure = ""
         self._lock = threading.Lock()
 
     def uid(self) -> str:
-        return f"{self._prefix}{self._next()}"
+        return f"{self.prefix}{self.next()}"
 
     def lose(self, now: str, failure: str, number: int = 1) -> None:
         """Count *number* records as lost, the first of them at *now*."""
@@ -110,6 +96,7 @@ class AuditLog:
         told: As given.
         sender: As given.
         facts: As given.
+        known: What `own` made lately, by its arguments; bounded.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per setting
@@ -132,7 +119,8 @@ class AuditLog:
         if version:
             self._service["service.version"] = clean(version)
         self._service["deployment.environment.name"] = environment
-        self._clock = _Clock()
+        self._second = (0, "")
+        self.known: dict[tuple[int, str | None, str | None], Part] = {}
         self._writer = _Writer()
         self.allows = level in {"decision", "all"}
         self.denies = level is not None
@@ -157,7 +145,7 @@ class AuditLog:
 
     def write(self, level: str, name: str, fields: Event) -> str:
         """Write one event of *fields*, as `emit` does."""
-        return self.emit(self.record(level, name, fields), {})
+        return self.emit(self.record(level, name, fields))
 
     def record(self, level: str, name: str, fields: Event) -> Record:
         """
@@ -168,44 +156,44 @@ class AuditLog:
             name: What they are.
             fields: All of them but the envelope, and what differs from one event to the next.
         """
-        fields = {**self._service, **fields}
-        return Record(level, name, fields, self._routes.tail(fields))
+        return Record(level, name, self.part({**self._service, **fields}))
 
-    def emit(
-        self, record: Record, own: Event, *, trace: tuple[str, str] | None = None, shared: bool = False
-    ) -> str:
+    def part(self, fields: Event) -> Part:
+        """*fields* of events of this log, for `emit`."""
+        return self._routes.part(fields)
+
+    def own(self, status: int, client: str | None, route: str | None) -> Part:
+        """What a decision's event tells of its one request alone; it is `known` from then on."""
+        part = self.part(own_fields(self.told, status, client, route))
+        if len(client or "") <= ADDRESS_LIMIT:
+            if len(self.known) >= _REMEMBERED:
+                self.known.clear()
+            self.known[status, client, route] = part
+        return part
+
+    def emit(self, record: Record, own: Part = NO_PART) -> str:
         """
         Write one event. Raises nothing: a loss is counted.
 
         Args:
             record: What it has in common with others.
             own: Its other fields.
-            trace: The ids of the trace and of the span.
-            shared: Whether the context that the app has bound is this request's, and goes into the event.
 
         Returns:
             Its ``log.record.uid``; "" where the app's logging has no use for this level.
         """
-        writer, level = self._writer, record.level
-        uid, now = "", self._clock.now()
+        writer, uid = self._writer, ""
+        begun, second = self._second
+        since = time.time_ns() - begun
+        if not 0 <= since < _SECOND:
+            since, second = self._turn(begun + since)
+        now = f"{second}{str(_SECOND + since)[1:7]}Z"
         try:
             route = self._routes.find()
-            if route is not self._routes.own and not route.takes(level):
+            if route is not self._routes.own and not route.takes(record.level):
                 return ""
-            uid = writer.uid()
-            event = {
-                "cors.schema": SCHEMA,
-                "timestamp": now,
-                "level": level,
-                "event": record.name,
-                "log.record.uid": uid,
-                **own,
-            }
-            if trace is not None:
-                event["trace_id"], event["span_id"] = trace
-            if shared and _EVER_BOUND:
-                _add_bound(event)
-            route.emit(event, record)
+            uid = f"{writer.prefix}{writer.next()}"
+            route.emit(now, uid, record, own)
         except Exception as error:  # noqa: BLE001 - whatever the log does, the request goes on
             self._lose(writer, now, error)
             return uid or writer.uid()
@@ -213,11 +201,23 @@ class AuditLog:
             self._tell_loss(writer, route)
         return uid
 
+    def _turn(self, nanoseconds: int) -> tuple[int, str]:
+        """Prepare the second that has begun; returns what is past of it, and its text."""
+        seconds, since = divmod(nanoseconds, _SECOND)
+        text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))
+        self._second = seconds * _SECOND, text
+        return since, text
+
+    def _now(self) -> str:
+        """The time as RFC 3339 text."""
+        since, second = self._turn(time.time_ns())
+        return f"{second}{str(_SECOND + since)[1:7]}Z"
+
     def lose(self, error: Exception) -> None:
         """Count an event that could not even be made."""
         writer = self._writer
         writer.uid()
-        self._lose(writer, self._clock.now(), error)
+        self._lose(writer, self._now(), error)
 
     def _lose(self, writer: _Writer, now: str, error: Exception) -> None:
         writer.lose(now, type(error).__name__)
@@ -234,15 +234,8 @@ class AuditLog:
             return
         fields = {"cors.audit.lost": lost, "cors.audit.lost_since": since, "error.type": failure}
         record = self.record("error", GAP, fields)
-        event = {
-            "cors.schema": SCHEMA,
-            "timestamp": self._clock.now(),
-            "level": "error",
-            "event": GAP,
-            "log.record.uid": writer.uid(),
-        }
         try:
-            route.emit(event, record)
+            route.emit(self._now(), writer.uid(), record, NO_PART)
         except Exception as error:  # noqa: BLE001 - as above
             writer.lose(since, type(error).__name__, lost + 1)
             self._say_lost()
@@ -260,8 +253,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_all)
 
 
-def _add_bound(event: Event) -> None:
-    """Add what the app bound for this request, such as its ``request_id``; nothing of ours is replaced."""
+def add_bound(event: Event) -> None:
+    """Add to *event* what the app bound, such as its ``request_id``; nothing of ours is replaced."""
     bound = structlog.contextvars.get_contextvars()
     for name in list(bound)[:_BOUND_LIMIT]:
         key = clean(name, 64)
@@ -278,4 +271,4 @@ def _scalar(value: Any) -> Any:
     return text
 
 
-__all__ = ["LINE_LIMIT", "AuditLog"]
+__all__ = ["EVER_BOUND", "LINE_LIMIT", "AuditLog"]

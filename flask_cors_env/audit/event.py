@@ -40,6 +40,8 @@ _WHOLE_ESCAPES = re.compile(r"(?:[^\\]|\\x..|\\u....|\\U........|\\[^xuU])*")
 #: https://www.w3.org/TR/trace-context/#traceparent-header; only versions after 00 may have more to say.
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 _TRACEPARENT_LENGTH = 55
+#: No IP address is longer, with its zone.
+ADDRESS_LIMIT = 64
 _AGENT_LIMIT = 256
 _METHOD_LIMIT = 64
 TRUNCATED = "cors.audit.truncated"
@@ -69,9 +71,10 @@ class Surroundings(NamedTuple):
 
 def clean(value: str, limit: int = LIMIT) -> str:
     """*value* as printable ASCII, escaped so that it can be read back, at most *limit* characters long."""
-    if len(value) <= limit and value.isascii() and value.isprintable() and "\\" not in value:
-        return value
-    escaped = value[:limit].encode("unicode_escape").decode("ascii")
+    text = value[:limit]
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
+    escaped = text.encode("unicode_escape").decode("ascii")
     return escaped if len(escaped) <= limit else begin(escaped, limit)
 
 
@@ -176,7 +179,7 @@ def own_fields(told: Told, status: int, client: str | None, route: str | None) -
     event: Event = {"http.response.status_code": status}
     if route is not None:
         _put(event, "http.route", route)
-    address = told.client(client) if client else None
+    address = told.client(client) if client and len(client) <= ADDRESS_LIMIT else None
     if address is not None:
         event["client.address"] = address
     return event
@@ -248,6 +251,7 @@ def _address_of(host: str) -> str:
 
 
 __all__ = [
+    "ADDRESS_LIMIT",
     "CLIENTS",
     "DECISION",
     "ENVELOPE",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-from flask_cors_env.audit.event import DECISION, LIMIT, POLICY_LOADED, TRUNCATED, Event, begin, clean
+from flask_cors_env.audit.event import DECISION, LIMIT, POLICY_LOADED, SCHEMA, TRUNCATED, Event, begin, clean
 
 try:
     import orjson
@@ -19,6 +20,7 @@ except ImportError:  # no wheels for this interpreter
 
 #: A pipe takes this much in one piece: https://pubs.opengroup.org/onlinepubs/9799919799/functions/write.html
 LINE_LIMIT = 4096
+BEGINNING = f'{{"cors.schema":{SCHEMA},"timestamp":"'
 _SHORTENED = 64
 _KEPT = 40
 
@@ -26,21 +28,55 @@ _KEPT = 40
 Render = Callable[[Any, str, MutableMapping[str, Any]], bytes]
 
 
-class Record(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Part:
+    """
+    Some fields of events.
+
+    Attributes:
+        fields: They.
+        json: The same as it stands within a line of JSON, a comma before each; empty where nobody wants it.
+    """
+
+    fields: Event
+    json: str
+
+
+NO_PART = Part({}, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
     """
     What events that are alike have in common, made once for all of them.
 
     Attributes:
         level: ``info``, ``warning`` or ``error``.
         name: What they are.
-        fields: What follows the envelope, and what is each event's own.
-        tail: The same as JSON, from the comma before it to the end of the line; empty where nobody wants it.
+        rest: What follows the envelope, and what is each event's own.
     """
 
     level: str
     name: str
-    fields: Event
-    tail: bytes
+    rest: Part
+
+
+def event_of(now: str, uid: str, record: Record, own: Part) -> Event:
+    """The event of *record* with what is its *own*, as it is written at *now* under *uid*."""
+    return {
+        "cors.schema": SCHEMA,
+        "timestamp": now,
+        "level": record.level,
+        "event": record.name,
+        "log.record.uid": uid,
+        **own.fields,
+        **record.rest.fields,
+    }
+
+
+def part_of(fields: Event) -> Part:
+    """*fields*, and the JSON that stands in a line."""
+    return Part(fields, f",{_encode(fields)[1:-2].decode()}" if fields else "")
 
 
 def _encode(event: Mapping[str, Any]) -> bytes:
@@ -57,17 +93,6 @@ def render(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> bytes:
     """The last processor of our own lines: JSON within the limit of an atomic write to a pipe."""
     line = _encode(event)
     return line if len(line) <= LINE_LIMIT else _encode(_shortened(event))
-
-
-def tail_of(fields: Event) -> bytes:
-    """The end of a line with *fields* in it."""
-    return b"," + _encode(fields)[1:]
-
-
-def line_of(event: Event, record: Record) -> bytes:
-    """What `render` makes of *event*, the beginning of one, and of *record*."""
-    line = _encode(event)[:-2] + record.tail
-    return line if len(line) <= LINE_LIMIT else render(None, record.level, {**event, **record.fields})
 
 
 def _shortened(event: Mapping[str, Any]) -> Event:

@@ -18,7 +18,7 @@ from structlog.testing import LogCapture
 from structlog.typing import Processor
 
 from flask_cors_env.audit.event import Event
-from flask_cors_env.audit.render import Record, Render, line_of, tail_of
+from flask_cors_env.audit.render import BEGINNING, LINE_LIMIT, Part, Record, Render, event_of, part_of
 from flask_cors_env.audit.render import render as as_json
 from flask_cors_env.audit.sink import Sink
 
@@ -27,6 +27,8 @@ LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERR
 
 #: structlog's own defaults: `get_config` may tell an app's by the time this is imported.
 _DEFAULTS: Any = structlog._config  # noqa: SLF001 - there is no public name for them
+#: What `structlog.is_configured` looks at; every event asks.
+_STATE: Any = _DEFAULTS._CONFIG  # noqa: SLF001 - likewise
 _BUILTIN: Sequence[Processor] = tuple(_DEFAULTS._BUILTIN_DEFAULT_PROCESSORS)  # noqa: SLF001
 _BUILTIN_REST = {
     "logger_factory": _DEFAULTS._BUILTIN_DEFAULT_LOGGER_FACTORY,  # noqa: SLF001
@@ -43,8 +45,8 @@ class Route(Protocol):
     def takes(self, level: str) -> bool:
         """Whether an event of *level* will be written, as far as can be told."""
 
-    def emit(self, event: Event, record: Record) -> None:
-        """Write *event*, whose beginning is given away and whose other fields are *record*'s, or raise."""
+    def emit(self, now: str, uid: str, record: Record, own: Part) -> None:
+        """Write the event of *record* with what is its *own*, or raise."""
 
 
 def _run(processors: Sequence[Processor], logger: Any, level: str, event: MutableMapping[str, Any]) -> Any:
@@ -68,9 +70,10 @@ class OwnRoute:
         """Every level."""
         return True
 
-    def emit(self, event: Event, record: Record) -> None:
-        """Write *event*, or raise."""
-        self._logger.write(_run(self._chain, self._logger, record.level, {**event, **record.fields}))
+    def emit(self, now: str, uid: str, record: Record, own: Part) -> None:
+        """Write the event, or raise."""
+        event = event_of(now, uid, record, own)
+        self._logger.write(_run(self._chain, self._logger, record.level, event))
 
 
 class LineRoute(OwnRoute):
@@ -79,9 +82,15 @@ class LineRoute(OwnRoute):
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def emit(self, event: Event, record: Record) -> None:
-        """Write *event*, or raise."""
-        self._sink.write(line_of(event, record))
+    def emit(self, now: str, uid: str, record: Record, own: Part) -> None:
+        """Write the event, or raise."""
+        line = (
+            f'{BEGINNING}{now}","level":"{record.level}","event":"{record.name}","log.record.uid":"{uid}"'
+            f"{own.json}{record.rest.json}}}\n"
+        ).encode()
+        if len(line) > LINE_LIMIT:
+            line = as_json(None, record.level, event_of(now, uid, record, own))
+        self._sink.write(line)
 
 
 class StructlogRoute:
@@ -99,9 +108,10 @@ class StructlogRoute:
         logger = self._made()
         return _passes(logger, level) if isinstance(logger, logging.Logger) else True
 
-    def emit(self, event: Event, record: Record) -> None:
-        """Write *event*, or raise; what the app has bound is in it already where it is this request's."""
-        contextvars.copy_context().run(self._emit_alone, record.level, {**event, **record.fields})
+    def emit(self, now: str, uid: str, record: Record, own: Part) -> None:
+        """Write the event, or raise; what the app has bound is in it already where it is this request's."""
+        event = event_of(now, uid, record, own)
+        contextvars.copy_context().run(self._emit_alone, record.level, event)
 
     def _emit_alone(self, level: str, event: Event) -> None:
         structlog.contextvars.clear_contextvars()
@@ -158,10 +168,10 @@ class LoggingRoute:
         """Whether *level* passes the logger and one of the handlers it reaches."""
         return _passes(self.logger, level)
 
-    def emit(self, event: Event, record: Record) -> None:
-        """Hand *event* to the handlers; what they swallow is theirs."""
+    def emit(self, now: str, uid: str, record: Record, own: Part) -> None:
+        """Hand the event to the handlers; what they swallow is theirs."""
         level = record.level
-        made = _run(self._processors, self.logger, level, {**event, **record.fields})
+        made = _run(self._processors, self.logger, level, event_of(now, uid, record, own))
         text = self._render(None, level, dict(made)).decode().rstrip("\n")
         self.logger.log(LEVELS[level], Message(made, text))
 
@@ -246,24 +256,25 @@ class Routes:
         self._processors = processors
         self._logging = LoggingRoute(processors, render)
         self._structlog: StructlogRoute | None = None
-        self._is_auto = where == "auto"
-        self._is_apps = where == "app"
+        self._is_ours = where not in {"auto", "app"}
+        #: None where it depends on what the app has done by now.
+        self._settled: Route | None = (
+            None if where == "auto" else self._logging if where == "app" else self.own
+        )
 
-    def tail(self, fields: Event) -> bytes:
-        """What a `Record` of *fields* has to have ready."""
-        return tail_of(fields) if isinstance(self.own, LineRoute) else b""
+    def part(self, fields: Event) -> Part:
+        """*fields*, with their JSON where `own` wants it."""
+        return part_of(fields) if isinstance(self.own, LineRoute) else Part(fields, "")
 
     def find(self) -> Route:
         """The route that an event takes now."""
-        if structlog.is_configured() and self._takes_structlog():
+        if _STATE.is_configured and self._takes_structlog():
             return self._through_structlog()
-        if self._is_auto:
-            return self._logging if _is_reachable(self._logging.logger) else self.own
-        return self._logging if self._is_apps else self.own
+        return self._settled or (self._logging if _is_reachable(self._logging.logger) else self.own)
 
     def _takes_structlog(self) -> bool:
         """A test that captures logs gets them whatever the sink."""
-        return not _is_builtin() if self._is_auto or self._is_apps else _is_captured()
+        return _is_captured() if self._is_ours else not _is_builtin()
 
     def _through_structlog(self) -> StructlogRoute:
         factory = structlog.get_config()["logger_factory"]

@@ -39,22 +39,30 @@ class Sink(Protocol):
 class ShortWriteError(OSError):
     """Only part of a line was written."""
 
+    def __str__(self) -> str:
+        return "only part of a line was written"
+
 
 class StuckReaderError(OSError):
     """Nobody took the lines for as long as a request may wait."""
 
 
+def _put(descriptor: int, line: bytes) -> None:
+    """Write *line* whole to a plain file, or raise."""
+    if os.write(descriptor, line) != len(line):
+        raise ShortWriteError
+
+
 class Outlet:
-    """Writes to descriptors; after one line that could not be written in time the next ones do not wait."""
+    """Writes to descriptors that may block; after one line that took too long the next ones do not wait."""
 
     def __init__(self) -> None:
         self._muted_until = 0.0
 
-    def put(self, descriptor: int, line: bytes, *, may_block: bool) -> None:
+    def put(self, descriptor: int, line: bytes) -> None:
         """Write *line* whole, or raise."""
-        written = self._put_in_time(descriptor, line) if may_block else os.write(descriptor, line)
-        if written != len(line):
-            raise ShortWriteError("only part of a line was written")
+        if self._put_in_time(descriptor, line) != len(line):
+            raise ShortWriteError
 
     def _put_in_time(self, descriptor: int, line: bytes) -> int:
         if self._muted_until and time.monotonic() < self._muted_until:
@@ -127,7 +135,7 @@ class StreamSink:
             stream.write(line.decode())
             stream.flush()
         else:
-            self._outlet.put(descriptor, line, may_block=self._is_blocking(descriptor))
+            (self._outlet.put if self._is_blocking(descriptor) else _put)(descriptor, line)
 
     def _is_blocking(self, descriptor: int) -> bool:
         """Whether *descriptor* is no plain file; looked up now and then, since it can be redirected."""
@@ -164,10 +172,13 @@ class FileSink:
         now = time.monotonic()
         if now >= self._due:
             self._look(now)
+        if self._torn:
+            line = b"\n" + line
         try:
-            self._outlet.put(
-                self._descriptor, b"\n" + line if self._torn else line, may_block=self._may_block
-            )
+            if self._may_block:
+                self._outlet.put(self._descriptor, line)
+            elif os.write(self._descriptor, line) != len(line):
+                raise ShortWriteError
         except OSError:
             self._torn = not self._may_block
             raise

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, after_this_request, appcontext_pushed, request
@@ -18,7 +18,7 @@ from werkzeug.datastructures import Headers
 
 from flask_cors_env.web.extension import KEY, govern_marked_views
 from flask_cors_env.web.middleware import SERVED_BY, Middleware
-from flask_cors_env.web.outcome import Active
+from flask_cors_env.web.outcome import Source
 from flask_cors_env.web.views import marked_views
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def _look(app: Flask, **_: Any) -> None:
         _LOOKED_AT[app] = len(app.view_functions)
 
 
-def _take_through(app: Flask, activate: Callable[[WSGIEnvironment], Active]) -> None:
+def _take_through(app: Flask, source: Source) -> None:
     """Take each request that came past the wrapper through it: by a hook ahead of the app's own."""
 
     def hook() -> Response | None:
         if SERVED_BY in request.environ:
             return None
         passing = _Passing()
-        return passing.finish(Middleware(passing, activate)(request.environ, passing.answer))
+        return passing.finish(Middleware(passing, source)(request.environ, passing.answer))
 
     app.before_request_funcs.setdefault(None, []).insert(0, hook)
 

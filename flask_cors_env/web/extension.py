@@ -37,7 +37,7 @@ from flask_cors_env.core.request import Kind, page_requests
 from flask_cors_env.web import marks
 from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.middleware import Middleware
-from flask_cors_env.web.outcome import Active
+from flask_cors_env.web.outcome import Active, Source
 from flask_cors_env.web.reload import Watch, tell_changed, tell_rejected
 from flask_cors_env.web.routes import advice
 from flask_cors_env.web.views import BlueprintPolicy, Selector, Table, blueprint_policy, marked_views
@@ -270,7 +270,7 @@ def _govern(app: Flask, terms: _Terms, *, whole: bool, blueprint: BlueprintPolic
     changed = state.widened(terms if whole else None, blueprint)
     changed.judge()
     if found is None:
-        app.wsgi_app = Middleware(app.wsgi_app, state.activate)  # type: ignore[method-assign]  # Flask's documented way
+        app.wsgi_app = Middleware(app.wsgi_app, state)  # type: ignore[method-assign]  # Flask's documented way
         app.extensions[KEY] = state
     state.become(changed)
     return state
@@ -297,16 +297,16 @@ def _govern_blueprint(blueprint: Blueprint, terms: _Terms, apps: weakref.WeakSet
         raise RuntimeError(message) from None
 
 
-def govern_marked_views(app: Flask) -> Callable[[WSGIEnvironment], Active]:
+def govern_marked_views(app: Flask) -> Source:
     """Govern the marked views of an app that has no policy; what is wrong is raised by every request."""
     state = _State(app, _Terms())
     try:
         state.judge()
     except CORSConfigError as error:
         state.fail(error)
-    app.wsgi_app = Middleware(app.wsgi_app, state.activate)  # type: ignore[method-assign]  # Flask's documented way
+    app.wsgi_app = Middleware(app.wsgi_app, state)  # type: ignore[method-assign]  # Flask's documented way
     app.extensions[KEY] = state
-    return state.activate
+    return state
 
 
 class _State:
@@ -321,6 +321,7 @@ class _State:
         self._selector: Selector | None = None
         self._error: CORSConfigError | None = None
         self._active: Active | None = None
+        self.ready: Active | None = None
         self._watch: Watch | None = None
         self._server: str | None = None
         self._locks: dict[str, threading.Lock] = {}
@@ -461,11 +462,15 @@ class _State:
             raise
         self._built = replace(built, environment=self.built.environment)
         self._selector = selector
-        self._active = Active(built.policy, active.log, selector)
-        if built.policy.id != active.policy.id:
-            tell_changed(active.log, active.policy, built.policy, trigger)
+        new = self._serve_with(Active(built.policy, active.log, selector))
+        if new.policy.id != active.policy.id:
+            tell_changed(active.log, active.policy, new.policy, trigger)
             _tell(self._built, active.log, self._app)
-        return self._active
+        return new
+
+    def _serve_with(self, active: Active) -> Active:
+        self._active, self.ready = active, active if self._watch is None else None
+        return active
 
     def _settle(self, environ: WSGIEnvironment) -> Active:
         with self._lock:
@@ -474,11 +479,10 @@ class _State:
             if self._error is not None:
                 raise self._error
             try:
-                self._active = self._begin(environ)
+                return self._serve_with(self._begin(environ))
             except CORSConfigError as error:
                 self._error = error
                 raise
-            return self._active
 
     def _begin(self, environ: WSGIEnvironment) -> Active:
         """Build from what holds now: config, routes and views may have changed, and the server is seen."""

@@ -7,20 +7,29 @@ Whatever goes wrong here, nothing is shared and the application still answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from sys import modules
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
-from flask_cors_env.audit.emit import AuditLog
-from flask_cors_env.audit.event import TRUNCATED, Event, add_path, own_fields
-from flask_cors_env.audit.render import Record
+from flask_cors_env.audit.emit import EVER_BOUND, AuditLog, add_bound
+from flask_cors_env.audit.event import TRUNCATED, add_path
+from flask_cors_env.audit.render import Part, Record
 from flask_cors_env.audit.signals import cors_decided, tell
 from flask_cors_env.core import protocol
 from flask_cors_env.core.policy import Fields
 from flask_cors_env.core.reason import Note, Reason, Verdict
-from flask_cors_env.web.outcome import Active, Answer, Outcome
+from flask_cors_env.web.outcome import Active, Answer, Outcome, Source
 from flask_cors_env.web.views import Selector
-from flask_cors_env.web.wsgi import active_request, has_any, path_of, read_path, set_fields, trace_ids
+from flask_cors_env.web.wsgi import (
+    TELEMETRY,
+    active_request,
+    has_any,
+    path_of,
+    read_path,
+    set_fields,
+    trace_ids,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -39,37 +48,41 @@ class Middleware:
 
     Args:
         app: The app's own ``wsgi_app``.
-        activate: Gives what a request is served with; raises CORSConfigError if there is no policy.
+        source: Gives what a request is served with.
     """
 
-    def __init__(self, app: WSGIApplication, activate: Callable[[WSGIEnvironment], Active]) -> None:
+    def __init__(self, app: WSGIApplication, source: Source) -> None:
         self._app = app
-        self._activate = activate
+        self._source = source
         # else what stands between may change the path on the way, as a mount does
         self._is_around_flask = isinstance(getattr(app, "__self__", None), Flask)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        active = self._activate(environ)
+        active = self._source.ready or self._source.activate(environ)
         origin: str | None = environ.get("HTTP_ORIGIN")
         if origin is None and not active.log.skips:
             environ[SERVED_BY] = self
             return self._pass_on(environ, start_response, active)
-        if active.selector is not None and self._is_around_flask and active.is_decided_late(environ):
-            environ[SERVED_BY] = self
-            return self._share(environ, start_response, active, None)
-        outcome = active.outcome(environ, origin)
-        if outcome.answer is not None:
-            if SERVED_BY in environ:  # this app is mounted below one that has a policy too
-                environ[SERVED_BY] = self
-            return _answer(environ, start_response, active, outcome, outcome.answer)
+        outcome = None  # of a decision that is made when the app has routed the request
+        if active.selector is None or not self._is_around_flask or not active.is_decided_late(environ):
+            outcome = active.outcome(environ, origin)
+            if outcome.answer is not None:
+                if SERVED_BY in environ:  # this app is mounted below one that has a policy too
+                    environ[SERVED_BY] = self
+                return _answer(environ, start_response, active, outcome, outcome.answer)
         environ[SERVED_BY] = self
-        if outcome.record is None and outcome.decision.verdict is Verdict.SKIP:
-            fields = outcome.fields
-            return self._app(
-                environ, self._setting(environ, start_response, fields) if fields else start_response
-            )
-        return self._share(environ, start_response, active, outcome)
+        if outcome is not None and outcome.record is None and outcome.decision.verdict is Verdict.SKIP:
+            if outcome.fields:
+                start_response = self._setting(environ, start_response, outcome.fields)
+            return self._app(environ, start_response)
+        response = _Response(self, environ, start_response, active, outcome)
+        try:
+            body = self._app(environ, response.start)
+        except Exception:
+            response.raised()
+            raise
+        return body if response.recorded else _Watched(body, response)
 
     def _pass_on(
         self, environ: WSGIEnvironment, start_response: StartResponse, active: Active
@@ -82,10 +95,9 @@ class Middleware:
             return self._app(environ, self._setting_late(environ, start_response, selector))
         else:
             resource = selector.for_active(environ, path_of(environ))
-        fields = () if resource is None else resource.passing
-        return self._app(
-            environ, self._setting(environ, start_response, fields) if fields else start_response
-        )
+        if resource is None or not resource.passing:
+            return self._app(environ, start_response)
+        return self._app(environ, self._setting(environ, start_response, resource.passing))
 
     def serves(self, environ: WSGIEnvironment) -> bool:
         """Whether no other app, mounted below this one, has a policy of its own for the request."""
@@ -120,22 +132,6 @@ class Middleware:
             return start_response(status, headers, exc_info)
 
         return start
-
-    def _share(
-        self,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
-        active: Active,
-        outcome: Outcome | None,
-    ) -> Iterable[bytes]:
-        """An actual request, or any on a path that no resource covers: the application answers."""
-        response = _Response(self, environ, start_response, active, outcome)
-        try:
-            body = self._app(environ, response.start)
-        except Exception:
-            response.raised()
-            raise
-        return body if response.recorded else _Watched(body, response)
 
 
 class _Watched:
@@ -203,27 +199,46 @@ def _record(  # noqa: PLR0913, PLR0917 - all of one request
     log, record, receivers = active.log, outcome.record, cors_decided.receivers
     if record is None or not (outcome.is_due or receivers):
         return ""
-    rule = None if request is None else request.url_rule
-    own = own_fields(log.told, status, environ.get("REMOTE_ADDR"), None if rule is None else rule.rule)
-    if log.told.path:
-        add_path(own, read_path(path), environ.get("HTTP_USER_AGENT"))
-    if TRUNCATED in own:
-        record = _told_in_one(log, record, own)
-    trace = trace_ids(environ)
-    uid = log.emit(record, own, trace=trace, shared=request is not None) if outcome.is_due else ""
+    try:
+        rule = None if request is None else request.url_rule
+        key = status, environ.get("REMOTE_ADDR"), None if rule is None else rule.rule
+        own = log.known.get(key) or log.own(*key)
+        is_bound = EVER_BOUND and request is not None
+        if is_bound or log.told.path or "HTTP_TRACEPARENT" in environ or TELEMETRY in modules:
+            own = _with_more(log, own, environ, path, request)
+        if TRUNCATED in own.fields:
+            record, own = _told_in_one(log, record, own)
+    except Exception as error:  # noqa: BLE001 - an event that cannot even be made is a line lost
+        log.lose(error)
+        return ""
+    uid = log.emit(record, own) if outcome.is_due else ""
     if receivers:
-        asked, event = outcome.request._replace(path=read_path(path)), {**record.fields, **own}
+        asked, event = outcome.request._replace(path=read_path(path)), {**record.rest.fields, **own.fields}
         tell(cors_decided, log.sender, request=asked, decision=outcome.decision, event=event, uid=uid)
     return uid
 
 
-def _told_in_one(log: AuditLog, record: Record, own: Event) -> Record:
+def _with_more(log: AuditLog, own: Part, environ: WSGIEnvironment, path: str, request: Any) -> Part:
+    """*own* with what few logs tell of a request; what the app has bound is this one's while it is active."""
+    fields = {**own.fields}
+    if log.told.path:
+        add_path(fields, read_path(path), environ.get("HTTP_USER_AGENT"))
+    trace = trace_ids(environ)
+    if trace is not None:
+        fields["trace_id"], fields["span_id"] = trace
+    if request is not None:
+        add_bound(fields)
+    return log.part(fields)
+
+
+def _told_in_one(log: AuditLog, record: Record, own: Part) -> tuple[Record, Part]:
     """*record* without the list of what was cut, which *own* then tells of both."""
-    fields = dict(record.fields)
+    fields, owned = {**record.rest.fields}, {**own.fields}
     cut = fields.pop(TRUNCATED, None)
-    if cut is not None:
-        own[TRUNCATED] = f"{cut},{own[TRUNCATED]}"
-    return log.record(record.level, record.name, fields)
+    if cut is None:
+        return record, own
+    owned[TRUNCATED] = f"{cut},{owned[TRUNCATED]}"
+    return Record(record.level, record.name, log.part(fields)), log.part(owned)
 
 
 class _Response:
@@ -261,10 +276,11 @@ class _Response:
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
     ) -> Callable[[bytes], object]:
         """Set the fields, write the event if it is not yet, and start the response."""
-        if not self._by.serves(self._environ):
+        environ, active = self._environ, self._active
+        if environ.get(SERVED_BY) is not self._by:
             self.recorded = True
             return self._start_response(status, headers, exc_info)
-        outcome = self._decided()
+        outcome = self._outcome or self._decided()
         if outcome.fields:
             headers, conflict = set_fields(headers, outcome.fields)
             if conflict:
@@ -272,8 +288,10 @@ class _Response:
         elif _is_left_to_the_app(outcome) and has_any(headers, _SHARED):
             outcome = self._changed(verdict=Verdict.SKIP, reasons=(Reason.APP_HEADERS,))
         if not self.recorded:
-            self._record(outcome, _code(status))
-        if self._uid and self._active.policy.is_development:
+            self.recorded = True
+            code = int(status[:3]) if status[:3].isdecimal() else 0
+            self._uid = _record(active, environ, outcome, self._path, code, active_request(environ))
+        if self._uid and active.policy.is_development:
             headers = [*headers, (_DECISION_ID, self._uid)]
         return self._start_response(status, headers, exc_info)
 
@@ -292,8 +310,8 @@ class _Response:
 
     def _changed(self, **changed: Any) -> Outcome:
         """What follows from the decision with other attributes."""
-        request, decision = self._decided()[:2]
-        return self._active.following(self._environ, request, decision._replace(**changed))
+        decided = self._decided()
+        return self._active.following(self._environ, decided.request, decided.decision._replace(**changed))
 
     def _decided(self) -> Outcome:
         """What follows from the decision, which is made now if it is not yet."""
@@ -302,15 +320,9 @@ class _Response:
         return self._outcome
 
     def _record(self, outcome: Outcome, status: int) -> None:
-        self.recorded = True
-        request = active_request(self._environ)
-        self._uid = _record(self._active, self._environ, outcome, self._path, status, request)
+        environ, self.recorded = self._environ, True
+        self._uid = _record(self._active, environ, outcome, self._path, status, active_request(environ))
 
 
 def _is_left_to_the_app(outcome: Outcome) -> bool:
     return outcome.decision.resource is None and outcome.request.origin is not None
-
-
-def _code(status: str) -> int:
-    code = status[:3]
-    return int(code) if code.isdecimal() else 0

@@ -8,7 +8,8 @@ in bounds, under all that they depend on; a request adds what is its own to a co
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import DECISION, decision_fields
@@ -35,7 +36,8 @@ _SHORT = 512
 _LOG = logging.getLogger("flask_cors_env")
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """
     What is answered at once, ahead of the application.
 
@@ -52,7 +54,8 @@ class Answer(NamedTuple):
     body: tuple[bytes, ...]
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Outcome:
     """
     What follows from one decision.
 
@@ -71,6 +74,20 @@ class Outcome(NamedTuple):
     answer: Answer | None
     record: Record | None
     is_due: bool
+
+
+class Source(Protocol):
+    """
+    Where the wrapper gets from what a request is served with.
+
+    Attributes:
+        ready: What every request is served with; None where `activate` has to be asked.
+    """
+
+    ready: Active | None
+
+    def activate(self, environ: WSGIEnvironment) -> Active:
+        """What a request is served with; raises CORSConfigError if there is no policy."""
 
 
 class Active:
@@ -97,9 +114,22 @@ class Active:
 
     def outcome(self, environ: WSGIEnvironment, origin: str | None) -> Outcome:
         """What follows for a request; a failure of our own is a decision too, and shares nothing."""
+        get = environ.get
         try:
             resource = self.everywhere or self._resource(environ, origin)
-            key = _key(environ, origin, resource)
+            # all that it depends on under one policy; where the application's function is asked, more
+            key = (
+                resource,
+                origin,
+                get("REQUEST_METHOD"),
+                get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
+                get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
+                get("HTTP_SEC_FETCH_SITE"),
+                get("wsgi.url_scheme"),
+                get("HTTP_HOST") or (host_of(environ),),
+                "HTTP_COOKIE" in environ,
+                "HTTP_AUTHORIZATION" in environ,
+            )
             return self._known.get(key) or self._new(environ, origin, resource, key)
         except Exception:  # noqa: BLE001 - fail closed, whatever it is
             _LOG.exception("a CORS decision failed; nothing is shared")
@@ -168,23 +198,6 @@ class Active:
         except Exception as error:  # noqa: BLE001 - whatever it is, the request is answered
             self.log.lose(error)
             return None
-
-
-def _key(environ: WSGIEnvironment, origin: str | None, resource: Resource | None) -> tuple[Any, ...]:
-    """All that an outcome depends on under one policy; where the application's function is asked, more."""
-    get = environ.get
-    return (
-        resource,
-        origin,
-        get("REQUEST_METHOD"),
-        get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
-        get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
-        get("HTTP_SEC_FETCH_SITE"),
-        get("wsgi.url_scheme"),
-        get("HTTP_HOST") or (host_of(environ),),
-        "HTTP_COOKIE" in environ,
-        "HTTP_AUTHORIZATION" in environ,
-    )
 
 
 def _answer(policy: Policy, request: Request, decision: Decision, status: int) -> Answer:

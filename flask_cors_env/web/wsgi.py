@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _TOUCHED = RESPONSE_FIELDS | {"vary"}
 #: What the names above begin with: a look at one character spares most fields the rest.
 _INITIALS = frozenset("AaVv")
+TELEMETRY = "opentelemetry.trace"
 _current_request = flask_request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001 - asked once, not three times
 
 
@@ -101,7 +102,7 @@ def active_request(environ: WSGIEnvironment) -> Any:
 
 def trace_ids(environ: WSGIEnvironment) -> tuple[str, str] | None:
     """The active span's ids, where the app has OpenTelemetry; else those that the request names."""
-    telemetry = sys.modules.get("opentelemetry.trace")
+    telemetry = sys.modules.get(TELEMETRY)
     if telemetry is not None:
         with contextlib.suppress(Exception):  # an event without its trace is better than none
             context = telemetry.get_current_span().get_span_context()

@@ -22,12 +22,10 @@ from flask_cors_env.audit.event import (
     FIELDS,
     GAP,
     Surroundings,
-    Told,
     clean,
     decision_fields,
     json_schema,
     network_of,
-    own_fields,
     unescape,
 )
 from flask_cors_env.audit.opening import _format
@@ -109,6 +107,20 @@ def test_an_event_names_the_fields_that_do_not_hold_the_whole(origin, method, na
     cut = [name for name, value in sent.items() if value and unescape(event[name]) != value]
     told = event.get("cors.audit.truncated", "").split(",")
     assert [name for name in told if name in sent] == cut
+
+
+SCALARS = st.text(max_size=40).map(clean) | st.integers() | st.booleans() | st.none() | st.floats()
+
+
+@given(st.dictionaries(st.text("abc.", min_size=1), SCALARS), st.dictionaries(st.text("ABC"), SCALARS))
+def test_a_line_that_is_put_together_is_the_line_of_the_whole_event(shared, own):
+    put_together, whole = Lines(), Lines()
+    for sink, processors in (put_together, []), (whole, [lambda _logger, _level, event: event]):
+        log = log_to(sink, processors=processors)
+        log.emit(log.record("info", DECISION, shared), log.part(own))
+    written, rendered = ([*sink.events[0].items()] for sink in (put_together, whole))
+    assert repr(written[5:]) == repr(rendered[5:])
+    assert [name for name, _ in written] == [name for name, _ in rendered]
 
 
 def test_a_line_is_never_longer_than_one_atomic_write():
@@ -332,21 +344,24 @@ def test_the_schema_refuses_what_is_not_in_the_catalogue(foreign):
     policy = Policy([Resource.parse(origins=[APP])])
     fields = decision_fields(request, decide(policy, request), Surroundings(), policy.id)
     log = log_to(sink)
-    log.emit(log.record("info", DECISION, fields), own_fields(Told(), 200, "203.0.113.7", "/items"))
+    log.emit(log.record("info", DECISION, fields), log.own(200, "203.0.113.7", "/items"))
     (event,) = sink.events
     assert valid({**event, "request_id": "the app's own"})
     with pytest.raises(ValidationError):
         valid({**event, **foreign})
 
 
-def test_an_event_that_cannot_be_made_is_a_loss_and_the_request_is_answered(monkeypatch, capfd):
+@pytest.mark.parametrize(
+    "maker", ["flask_cors_env.web.outcome.decision_fields", "flask_cors_env.audit.emit.own_fields"]
+)
+def test_an_event_that_cannot_be_made_is_a_loss_and_the_request_is_answered(maker, monkeypatch, capfd):
     app, _ = make(ORIGINS=APP)
     client = app.test_client()
     client.get("/items", headers={"Origin": APP})
     with monkeypatch.context() as broken:
-        broken.setattr("flask_cors_env.web.outcome.decision_fields", lambda *_: 1 / 0)
+        broken.setattr(maker, lambda *_: 1 / 0)
         new = {"Origin": APP, "Authorization": "x"}  # of what is remembered the event is made already
-        response = client.get("/items", headers=new)
+        response = client.get("/items", headers=new, environ_base={"REMOTE_ADDR": "203.0.113.9"})
         assert response.headers["Access-Control-Allow-Origin"] == APP
     client.get("/items", headers={"Origin": APP})
     lines = capfd.readouterr().err.splitlines()

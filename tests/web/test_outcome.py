@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_cors_env import CORS
+from flask_cors_env.audit import emit
 from flask_cors_env.web import outcome
 from flask_cors_env.web.outcome import Active
 
@@ -19,7 +20,6 @@ POLICY = {
     "CORS_ALLOW_HEADERS": "X-Api-Key",
     "CORS_ALLOW_CREDENTIALS": "true",
     "CORS_AUDIT_LEVEL": "all",
-    "CORS_AUDIT_PATH": "true",
 }
 ENVIRONS = st.fixed_dictionaries(
     {
@@ -40,15 +40,17 @@ ENVIRONS = st.fixed_dictionaries(
         "HTTP_COOKIE": st.just("a=b"),
         "HTTP_AUTHORIZATION": st.just("Bearer x"),
         "HTTP_USER_AGENT": st.sampled_from(["one", "two"]),
+        "HTTP_TRACEPARENT": st.sampled_from([f"00-{'a' * 32}-{'b' * 16}-01", "nonsense"]),
     },
 )
 
 
-@pytest.fixture
-def served(tmp_path):
+@pytest.fixture(params=["true", "false"])
+def served(request, tmp_path):
     """A function that serves an environ by an app of POLICY, and gives all that came of it."""
     log = tmp_path / "audit.jsonl"
-    app, _ = make(environ={**POLICY, "CORS_ENV": "production", "CORS_AUDIT_SINK": f"file:{log}"})
+    environ = {**POLICY, "CORS_AUDIT_PATH": request.param, "CORS_AUDIT_SINK": f"file:{log}"}
+    app, _ = make(environ={**environ, "CORS_ENV": "production"})
 
     def serve(environ):
         answered = []
@@ -67,7 +69,7 @@ def test_a_request_is_served_alike_whatever_was_remembered_before(served, monkey
         remembering = [served(environ) for environ in environs * 2]
         with monkeypatch.context() as forgetting:
             forgetting.setattr(Active, "_remember", lambda *_: None)
-            forgetting.setattr(outcome, "_key", lambda *_: object())
+            forgetting.setattr(emit, "ADDRESS_LIMIT", -1)
             assert [served(environ) for environ in environs * 2] == remembering
 
     law()
@@ -96,11 +98,25 @@ def test_no_more_is_remembered_than_the_bounds(monkeypatch):
         assert len(active(app)._known) <= 3
 
 
-def test_long_values_are_not_remembered():
+def test_no_more_is_remembered_of_clients_than_the_bounds(monkeypatch):
+    monkeypatch.setattr(emit, "_REMEMBERED", 3)
     app, _ = make(ORIGINS=APP)
-    ask(app, f"https://{'a.' * 400}test")
-    ask(app, APP, Host="a" * 600)
+    for number in range(20):
+        client = {"REMOTE_ADDR": f"203.0.113.{number}"}
+        assert (
+            app.test_client().get("/items", headers={"Origin": APP}, environ_base=client).status_code == 200
+        )
+        assert len(active(app).log.known) <= 3
+
+
+def test_long_values_are_not_remembered(capfd):
+    app, _ = make(ORIGINS=APP)
+    app.test_client().get("/items", headers={"Origin": f"https://{'a.' * 400}test"})
+    client = {"REMOTE_ADDR": "a" * 8000}  # as a proxy's field may say that the app trusts
+    app.test_client().get("/items", headers={"Origin": APP, "Host": "a" * 600}, environ_base=client)
     assert active(app)._known == {}
+    assert all(len(address) < 100 for _, address, _ in active(app).log.known)
+    assert "client.address" not in json.loads(capfd.readouterr().err.splitlines()[-1])
 
 
 def test_nothing_is_remembered_of_what_a_function_says():
