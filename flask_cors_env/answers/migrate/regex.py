@@ -8,6 +8,7 @@ expanded is not translated. Nothing is matched here.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -188,7 +189,9 @@ class _Reader:
 
     def _matched(self, text: str) -> frozenset[str]:
         """The characters that a class holds; capitals are left out where case is ignored."""
-        regex = re.compile(text, self._flags)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # whoever compiled the whole was warned already
+            regex = re.compile(text, self._flags)
         found = (c for c in _CHARACTERS if regex.fullmatch(c))
         return frozenset(c for c in found if not self._folds or c == c.lower())
 

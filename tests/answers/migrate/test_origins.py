@@ -5,7 +5,7 @@ import warnings
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from peers import ORIGINS
 
@@ -124,6 +124,7 @@ ALPHABET = [
 
 
 @given(st.lists(st.sampled_from(ALPHABET), max_size=12).map("".join), st.sampled_from([0, re.IGNORECASE]))
+@example("https://[[]a", 0)
 def test_any_expression_means_the_same_or_a_line_says_so(text, flags):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # what flask-cors compiles may be odd
