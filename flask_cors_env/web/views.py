@@ -7,6 +7,7 @@ Routing is asked with the method that a preflight requests, on the app's live UR
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import re
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from flask import Flask, current_app, has_request_context
 from flask import request as flask_request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import MapAdapter, RequestRedirect
+from werkzeug.routing import Map, MapAdapter, RequestRedirect, Rule
+from werkzeug.routing.converters import DEFAULT_CONVERTERS
 
 from flask_cors_env.config import values
 from flask_cors_env.config.build import Scope
@@ -199,6 +201,20 @@ def _pattern_of(rule: str) -> PathPattern | None:
         return None
 
 
+def _unslashed(rule: Rule) -> PathPattern | None:
+    """The pattern of *rule* as it is, or may be, asked for without its final slash."""
+    return _pattern_of(rule.rule.rstrip("/") or "/")
+
+
+def _is_sole(rule: Rule, url_map: Map) -> bool:
+    """Whether no other rule of *url_map* routes a URL of *rule*, as far as can be told of them all."""
+    mine = _unslashed(rule)
+    if mine is None or not DEFAULT_CONVERTERS.items() <= url_map.converters.items():
+        return False
+    others = (_unslashed(other) for other in url_map.iter_rules() if other is not rule)
+    return all(other is not None and not other.overlaps(mine) for other in others)
+
+
 def _base_of_prefix(prefix: str, bases: Iterable[Resource]) -> str | None:
     """The most specific resource that covers all below *prefix*, or None."""
     below = f"{prefix}/"
@@ -244,6 +260,7 @@ class Selector:
         self._find_base = find_base
         self._table = table
         self._narrowed: dict[tuple[str, frozenset[str], bool], Resource] = {}
+        self._sole: dict[int, bool] = {}
         self._mark = functools.lru_cache(maxsize=_REMEMBERED)(functools.partial(marks.of_view, app))
         self._prefixes = PathIndex(_prefix_entries(table.blueprints.values()))
 
@@ -252,13 +269,15 @@ class Selector:
         adapter = self._adapter(environ)
         if adapter is None:
             return self._for_unrouted(path)
-        found = self._for_endpoint(_endpoint(adapter, method), path, method)
-        return None if found is None else self._with_own_methods(found, adapter, path, method)
+        rule = _rule(adapter, method)
+        found = self._for_endpoint(_endpoint_of(rule), path, method)
+        return None if found is None else self._with_own_methods(found, adapter, rule, path, method)
 
     def for_request(self, environ: WSGIEnvironment, path: str, method: str) -> Resource | None:
         """What governs a request of *method* for *path*."""
         adapter = self._adapter(environ)
-        return self._for_endpoint(None if adapter is None else _endpoint(adapter, method), path, method)
+        rule = None if adapter is None else _rule(adapter, method)
+        return self._for_endpoint(_endpoint_of(rule), path, method)
 
     def _adapter(self, environ: WSGIEnvironment) -> MapAdapter | None:
         try:
@@ -278,17 +297,18 @@ class Selector:
         if endpoint is None:
             return self._for_unrouted(path)
         blueprint = innermost(endpoint, self._table.blueprints)
-        view = self._app.view_functions.get(endpoint)
-        mark = self._mark_of(view, method) or self._table.above.get(endpoint)
+        mark = self._mark_of(endpoint, method)
         if mark is not None:
             return self._for_mark(mark, endpoint, blueprint, path)
         return self._policy.resource_for(path) if blueprint is None else self._for_blueprint(blueprint)
 
-    def _mark_of(self, view: Any, method: str) -> Mark | None:
+    def _mark_of(self, endpoint: str, method: str) -> Mark | None:
+        view = self._app.view_functions.get(endpoint)
         try:
-            return self._mark(view, method)
+            found = self._mark(view, method)
         except TypeError:  # a view without a hash
-            return marks.of_view(self._app, view, method)
+            found = marks.of_view(self._app, view, method)
+        return found or self._table.above.get(endpoint)
 
     def _for_mark(self, mark: Mark, endpoint: str, blueprint: str | None, path: str) -> Resource | None:
         if mark.exempt:
@@ -309,16 +329,25 @@ class Selector:
         above = self._prefixes.find(path)
         return self._policy.resource_for(path) if above is None else self._for_blueprint(above)
 
-    def _with_own_methods(self, resource: Resource, adapter: MapAdapter, path: str, method: str) -> Resource:
+    def _with_own_methods(
+        self, resource: Resource, adapter: MapAdapter, rule: Rule | None, path: str, method: str
+    ) -> Resource:
         """
         *resource*, which governs *method*, without the methods of this URL that another policy governs.
 
         A browser caches a preflight by origin and URL: what one view's answer lists would be let through to
         the other's. Header names cannot be told apart so, hence nothing is cached where policies differ.
         """
-        routed = _routed_methods(adapter)
-        others = routed - {method}
-        foreign = {m for m in others if self._for_endpoint(_endpoint(adapter, m), path, m) is not resource}
+        endpoints = self._endpoints(adapter, rule)
+        routed = frozenset(endpoints)
+        mine = None if rule is None else (rule.endpoint, self._mark_of(rule.endpoint, method))
+        foreign = {
+            other
+            for other, endpoint in endpoints.items()
+            if other != method
+            and (endpoint is None or (endpoint, self._mark_of(endpoint, other)) != mine)
+            and self._for_endpoint(endpoint, path, other) is not resource
+        }
         own = routed - foreign
         if AUTO in resource.methods or (foreign and "*" in resource.methods):
             methods = frozenset(own)
@@ -332,6 +361,19 @@ class Selector:
             self._narrowed[key] = dataclasses.replace(resource, methods=methods, max_age=max_age)
         return self._narrowed[key]
 
+    def _endpoints(self, adapter: MapAdapter, rule: Rule | None) -> dict[str, str | None]:
+        """The endpoints of the URL that *rule* routes, by the methods it takes, but for OPTIONS."""
+        if rule is not None and rule.methods and self._is_sole(rule):
+            return dict.fromkeys(rule.methods - {"OPTIONS"}, rule.endpoint)
+        rules = {method: _rule(adapter, method) for method in _routed_methods(adapter)}
+        return {method: _endpoint_of(found) for method, found in rules.items()}
+
+    def _is_sole(self, rule: Rule) -> bool:
+        known = self._sole.get(id(rule))  # it has no hash, and stays in the map
+        if known is None:
+            known = self._sole[id(rule)] = _is_sole(rule, self._app.url_map)
+        return known
+
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _left_alone(endpoint: str) -> Resource:
@@ -344,29 +386,33 @@ def _closed(endpoint: str) -> Resource:
     return Resource(name=f"view:{endpoint}")
 
 
-def _endpoint(adapter: MapAdapter, method: str) -> str | None:
+def _rule(adapter: MapAdapter, method: str) -> Rule | None:
     """
-    The endpoint that routes *method*, also after a redirect, or another method of the path; else None.
+    The rule that routes *method*, also after a redirect, or another method of the path; else None.
 
     None, too, where a converter of the app's own raises: the app will answer with an error, and is let to.
     """
     try:
-        return _routed(adapter, method)
+        return _matched(adapter, method)
+    except MethodNotAllowed as error:
+        others = sorted(error.valid_methods or ())
     except Exception:  # noqa: BLE001 - the application's code, and it will raise there again
         return None
-
-
-def _routed(adapter: MapAdapter, method: str) -> str | None:
-    for tried in _tries(adapter, method):
-        try:
-            rule, _ = adapter.match(method=tried, return_rule=True)
-        except RequestRedirect:
-            return _matched(adapter, _slashed(adapter), tried)
-        except HTTPException:
-            continue
-        endpoint: str = rule.endpoint
-        return endpoint
+    for other in others:
+        with contextlib.suppress(Exception):
+            return _matched(adapter, other)
     return None
+
+
+def _endpoint_of(rule: Rule | None) -> str | None:
+    return None if rule is None else rule.endpoint
+
+
+def _matched(adapter: MapAdapter, method: str) -> Rule:
+    try:
+        return adapter.match(method=method, return_rule=True)[0]
+    except RequestRedirect:
+        return adapter.match(_slashed(adapter), method, return_rule=True)[0]
 
 
 def _slashed(adapter: MapAdapter) -> str:
@@ -390,23 +436,3 @@ def _prefix_entries(policies: Iterable[BlueprintPolicy]) -> Iterator[tuple[PathP
             pattern = _pattern_of(text)
             if pattern is not None:
                 yield pattern, policy.name
-
-
-def _matched(adapter: MapAdapter, path: str, method: str) -> str | None:
-    try:
-        endpoint, _ = adapter.match(path, method)
-    except HTTPException:
-        return None
-    found: str = endpoint
-    return found
-
-
-def _tries(adapter: MapAdapter, method: str) -> Iterator[str]:
-    """*method*, and those that the path takes where it is not one of them."""
-    yield method
-    try:
-        adapter.match(method=method)
-    except MethodNotAllowed as error:
-        yield from sorted(error.valid_methods or ())
-    except HTTPException:
-        return

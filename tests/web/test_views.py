@@ -7,10 +7,13 @@ import pytest
 from apps import APP, EVIL, events, preflight, protocol_fields
 from flask import Blueprint, Flask, abort
 from flask.views import MethodView, View
+from hypothesis import given
+from hypothesis import strategies as st
 from werkzeug.routing import BaseConverter
 from werkzeug.test import Client
 
 from flask_cors_env import CORS, CORSConfigError, cross_origin
+from flask_cors_env.web import views
 
 BI = "https://bi.example.com"
 ENVIRON = {"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr"}
@@ -390,6 +393,51 @@ def test_a_preflight_of_one_view_never_lets_a_page_through_to_another_of_its_url
     assert preflight(app.test_client(), "/two", origin=BI, method="DELETE").status_code == 403
     erase = preflight(app.test_client(), "/two", origin=APP, method="DELETE")
     assert erase.headers["Access-Control-Allow-Methods"] == "DELETE, PATCH, PUT"
+
+
+RULES = st.lists(
+    st.tuples(
+        st.sampled_from(["/two", "/two/", "/<x>", "/<int:x>", "/<x>/", "/t<x>", "/a/<path:x>", "/a/b", "/"]),
+        st.sets(st.sampled_from(["GET", "POST", "PUT", "DELETE"]), min_size=1),
+        st.sampled_from([None, BI, APP]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(RULES, st.sampled_from(["GET,PUT,DELETE", "auto", "*"]))
+def test_a_rule_that_alone_routes_its_urls_is_told_without_asking_for_each_method(rules, methods):
+    def answers(*, shortcut):
+        app, _ = governed(origins=APP, methods=methods)
+        for number, (path, taken, origin, strict) in enumerate(rules):
+            view = empty if origin is None else cross_origin(origin)(lambda **_: "")
+            app.add_url_rule(path, str(number), view, methods=taken, strict_slashes=strict)
+        with pytest.MonkeyPatch.context() as patch:
+            if not shortcut:
+                patch.setattr(views, "_is_sole", lambda *_: False)
+            return [
+                (found.status_code, protocol_fields(found))
+                for path in ("/two", "/two/", "/7", "/a/b", "/a/b/", "/a/c/d", "/t//", "/")
+                for method in ("GET", "PUT", "DELETE", "PATCH")
+                for found in [preflight(app.test_client(), path, origin=BI, method=method)]
+            ]
+
+    assert answers(shortcut=True) == answers(shortcut=False)
+
+
+def test_a_converter_that_is_not_what_its_name_says_is_no_ground_for_a_shortcut():
+    class Anything(BaseConverter):
+        regex = ".*?"
+        part_isolating = False
+
+    app, _ = governed(methods="*")
+    app.url_map.converters["string"] = Anything
+    app.add_url_rule("/<string:x>", "all", cross_origin(BI)(empty), methods=["GET", "DELETE"])
+    app.add_url_rule("/a/b", "one", cross_origin(APP)(empty), methods=["DELETE"])
+    found = preflight(app.test_client(), "/a/b", origin=BI, method="GET")
+    assert found.headers["Access-Control-Allow-Methods"] == "GET, HEAD"
 
 
 def test_a_view_whose_base_was_not_foreseen_lets_nobody_in():
