@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import secrets
 import threading
@@ -29,10 +30,13 @@ from flask_cors_env.audit.sink import Sink
 
 _OURS = NAMES - {"trace_id", "span_id"}
 _BOUND_LIMIT = 32
+_LARGEST = 2**63 - 1
 #: structlog's own: empty as long as nobody has bound anything; `get_contextvars` takes longer to say so.
 EVER_BOUND: Any = getattr(structlog.contextvars, "_CONTEXT_VARS", True)
 #: How many of `AuditLog.own` are remembered: a few hundred bytes each.
 _REMEMBERED = 1024
+#: Whatever the log does, the request goes on. What a processor drops is no Exception.
+_FAILURES = (Exception, structlog.DropEvent)
 #: In nanoseconds.
 _SECOND = 1_000_000_000
 
@@ -42,7 +46,8 @@ class _Writer:
     One process's share of a log: its name, its sequence, and what it lost.
 
     Attributes:
-        uid: Gives the next ``log.record.uid``.
+        prefix: What its ``log.record.uid`` begin with.
+        next: Gives the number of the next.
         lost: How many records were lost and not yet told.
     """
 
@@ -194,7 +199,7 @@ class AuditLog:
                 return ""
             uid = f"{writer.prefix}{writer.next()}"
             route.emit(now, uid, record, own)
-        except Exception as error:  # noqa: BLE001 - whatever the log does, the request goes on
+        except _FAILURES as error:
             self._lose(writer, now, error)
             return uid or writer.uid()
         if writer.lost:
@@ -213,13 +218,13 @@ class AuditLog:
         since, second = self._turn(time.time_ns())
         return f"{second}{str(_SECOND + since)[1:7]}Z"
 
-    def lose(self, error: Exception) -> None:
+    def lose(self, error: BaseException) -> None:
         """Count an event that could not even be made."""
         writer = self._writer
         writer.uid()
         self._lose(writer, self._now(), error)
 
-    def _lose(self, writer: _Writer, now: str, error: Exception) -> None:
+    def _lose(self, writer: _Writer, now: str, error: BaseException) -> None:
         writer.lose(now, type(error).__name__)
         self._say_lost()
 
@@ -236,7 +241,7 @@ class AuditLog:
         record = self.record("error", GAP, fields)
         try:
             route.emit(self._now(), writer.uid(), record, NO_PART)
-        except Exception as error:  # noqa: BLE001 - as above
+        except _FAILURES as error:
             writer.lose(since, type(error).__name__, lost + 1)
             self._say_lost()
 
@@ -263,7 +268,12 @@ def add_bound(event: Event) -> None:
 
 
 def _scalar(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float):
+    """*value* as every writer of JSON has it."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and -_LARGEST <= value <= _LARGEST:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
         return value
     text = "?"
     with contextlib.suppress(Exception):

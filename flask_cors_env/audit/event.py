@@ -40,7 +40,7 @@ _WHOLE_ESCAPES = re.compile(r"(?:[^\\]|\\x..|\\u....|\\U........|\\[^xuU])*")
 #: https://www.w3.org/TR/trace-context/#traceparent-header; only versions after 00 may have more to say.
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 _TRACEPARENT_LENGTH = 55
-#: No IP address is longer, with its zone.
+#: What is longer is told as little as what is no IP address.
 ADDRESS_LIMIT = 64
 _AGENT_LIMIT = 256
 _METHOD_LIMIT = 64
@@ -166,7 +166,7 @@ def decision_fields(request: Request, decision: Decision, around: Surroundings, 
         elif name == protocol.ACAC:
             event["cors.response.credentials"] = True
     if around.host is not None:
-        event["server.address"] = _address_of(around.host)
+        event["server.address"] = _address_of(around.host[:LIMIT])
     if around.scheme is not None:
         event["url.scheme"] = clean(around.scheme, 16)
     if TRUNCATED in event:

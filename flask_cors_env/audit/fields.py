@@ -317,7 +317,7 @@ DECISION_FIELDS: tuple[Field, ...] = (
     Field(
         "client.address",
         str,
-        "The peer's network, /24 or /48; see CORS_AUDIT_CLIENT.",
+        "The peer's network, /24 or /48; see CORS_AUDIT_CLIENT. Absent where it is no IP address.",
         "203.0.113.0",
         "high",
         Privacy.PERSONAL,

@@ -7,11 +7,13 @@ A line fits into one atomic write to a pipe. Strings that come from clients are 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask_cors_env.audit.event import DECISION, LIMIT, POLICY_LOADED, SCHEMA, TRUNCATED, Event, begin, clean
+from flask_cors_env.audit.event import DECISION, POLICY_LOADED, SCHEMA, TRUNCATED, Event, begin, clean
+from flask_cors_env.audit.fields import NAMES
 
 try:
     import orjson
@@ -22,7 +24,9 @@ except ImportError:  # no wheels for this interpreter
 LINE_LIMIT = 4096
 BEGINNING = f'{{"cors.schema":{SCHEMA},"timestamp":"'
 _SHORTENED = 64
-_KEPT = 40
+#: Characters of the names that were cut, each of which may take two bytes, and bytes of what is around them.
+_TOLD = 256
+_ROOM = 64
 
 
 Render = Callable[[Any, str, MutableMapping[str, Any]], bytes]
@@ -86,7 +90,13 @@ def _encode(event: Mapping[str, Any]) -> bytes:
             return orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE)
         except TypeError:  # an integer of more than 64 bits, or a lone surrogate, of the app's processors
             pass
-    return json.dumps(event, separators=(",", ":"), default=str).encode() + b"\n"
+    finite = {name: None if _is_odd(value) else value for name, value in event.items()}
+    return json.dumps(finite, separators=(",", ":"), default=str, allow_nan=False).encode() + b"\n"
+
+
+def _is_odd(value: Any) -> bool:
+    """Whether *value* is a number that JSON has not; orjson writes null for it too."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def render(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> bytes:
@@ -96,13 +106,23 @@ def render(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> bytes:
 
 
 def _shortened(event: Mapping[str, Any]) -> Event:
-    """*event* with its long values cut, which it says, and without what an app added beyond all measure."""
-    cut = [name for name, value in event.items() if len(str(value)) > _SHORTENED]
+    """*event* with its long values cut, and without what an app added beyond all measure; both it says."""
+    cut = [name for name, value in event.items() if len(str(value)) > _SHORTENED and name != TRUNCATED]
     short = {name: begin(str(value), _SHORTENED) if name in cut else value for name, value in event.items()}
-    if len(short) > _KEPT:
-        short = dict(list(short.items())[:_KEPT])
-    told = [name for name in str(event.get(TRUNCATED, "")).split(",") if name and name not in cut]
-    return {**short, TRUNCATED: ",".join([*told, *cut])[:LIMIT]}
+    told = [name for name in str(short.pop(TRUNCATED, "")).split(",") if name and name not in cut]
+    kept = _fitting(short)
+    lost = [name for name in short if name not in kept and name not in cut]
+    return {**kept, TRUNCATED: clean(",".join([*told, *cut, *lost]), _TOLD)}
+
+
+def _fitting(event: Event) -> Event:
+    """As much of *event* as a line holds beside what was cut: our own fields first."""
+    room, kept = LINE_LIMIT - 2 * _TOLD - _ROOM, set()
+    for name in sorted(event, key=lambda name: name not in NAMES):
+        room -= len(_encode({name: event[name]}))
+        if room >= 0:
+            kept.add(name)
+    return {name: value for name, value in event.items() if name in kept}
 
 
 def render_console(_logger: Any, level: str, event: MutableMapping[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from flask import Flask
 
 from flask_cors_env.audit.emit import EVER_BOUND, AuditLog, add_bound
 from flask_cors_env.audit.event import TRUNCATED, add_path
-from flask_cors_env.audit.render import Part, Record
+from flask_cors_env.audit.render import NO_PART, Part, Record
 from flask_cors_env.audit.signals import cors_decided, tell
 from flask_cors_env.core import protocol
 from flask_cors_env.core.policy import Fields
@@ -199,6 +199,7 @@ def _record(  # noqa: PLR0913, PLR0917 - all of one request
     log, record, receivers = active.log, outcome.record, cors_decided.receivers
     if record is None or not (outcome.is_due or receivers):
         return ""
+    own, uid, is_due = NO_PART, "", outcome.is_due
     try:
         rule = None if request is None else request.url_rule
         key = status, environ.get("REMOTE_ADDR"), None if rule is None else rule.rule
@@ -209,9 +210,11 @@ def _record(  # noqa: PLR0913, PLR0917 - all of one request
         if TRUNCATED in own.fields:
             record, own = _told_in_one(log, record, own)
     except Exception as error:  # noqa: BLE001 - an event that cannot even be made is a line lost
-        log.lose(error)
-        return ""
-    uid = log.emit(record, own) if outcome.is_due else ""
+        if is_due:
+            log.lose(error)
+        is_due = False
+    if is_due:
+        uid = log.emit(record, own)
     if receivers:
         asked, event = outcome.request._replace(path=read_path(path)), {**record.rest.fields, **own.fields}
         tell(cors_decided, log.sender, request=asked, decision=outcome.decision, event=event, uid=uid)

@@ -7,7 +7,8 @@ import threading
 import time
 
 import pytest
-from apps import APP, make, valid
+import structlog
+from apps import APP, EVIL, events, make, valid
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from flask_cors_env.audit.event import (
     unescape,
 )
 from flask_cors_env.audit.opening import _format
+from flask_cors_env.audit.signals import cors_decided
 from flask_cors_env.audit.sink import FileSink, StreamSink
 
 
@@ -169,6 +171,22 @@ def test_a_processor_sees_every_event_and_its_failure_is_a_loss_not_an_error():
     log.write("info", DECISION, {})
     assert [event.get("client.address") for event in sink.events] == ["masked"] * 3
     assert sink.events[-1]["error.type"] == "KeyError"
+
+
+def drop_denials(_logger, _level, event):
+    if event.get("cors.decision") == "deny":
+        raise structlog.DropEvent
+    return event
+
+
+def test_an_event_that_a_processor_drops_is_a_loss_and_the_request_is_answered(capfd):
+    app, _ = make(ORIGINS=APP, options={"audit_processors": [drop_denials]})
+    client = app.test_client()
+    statuses = [client.get("/items", headers={"Origin": origin}).status_code for origin in (EVIL, APP)]
+    assert statuses == [200, 200]
+    lines = capfd.readouterr().err.splitlines()
+    found = verify([lines])
+    assert (found.is_whole, found.told, json.loads(lines[-1])["error.type"]) == (True, 1, "DropEvent")
 
 
 def test_threads_leave_no_hole_and_no_repeat():
@@ -367,6 +385,50 @@ def test_an_event_that_cannot_be_made_is_a_loss_and_the_request_is_answered(make
     lines = capfd.readouterr().err.splitlines()
     found = verify([lines])
     assert (found.is_whole, found.told, json.loads(lines[-1])["error.type"]) == (True, 1, "ZeroDivisionError")
+
+
+def test_an_event_that_cannot_be_made_and_is_not_due_is_no_loss_and_receivers_are_told(monkeypatch, capfd):
+    app, _ = make(ORIGINS=APP, AUDIT_LEVEL="deny")
+    monkeypatch.setattr("flask_cors_env.audit.emit.own_fields", lambda *_: 1 / 0)
+    told = []
+    with cors_decided.connected_to(lambda _sender, **found: told.append(found["decision"].verdict), app):
+        assert app.test_client().get("/items", headers={"Origin": APP}).status_code == 200
+    assert told == ["allow"]
+    assert events(capfd.readouterr().err) == []
+
+
+def test_a_line_that_an_app_filled_keeps_all_of_ours():
+    def fill(_logger, _level, event):
+        return {**{f"{number:03}" + "b" * 61: "\\" * 64 for number in range(100)}, **event}
+
+    sink = Lines()
+    request = Request(APP, "OPTIONS", "/", "PUT", "x-" + '"' * 60)
+    fields = decision_fields(request, decide(Policy([Resource.parse()]), request), Surroundings(), "p-0")
+    log_to(sink, processors=[fill]).write("warning", DECISION, fields)
+    (line,), (event,) = sink.lines, sink.events
+    assert len(line) <= LINE_LIMIT
+    assert {name: event[name] for name in fields} == fields
+    assert not {name for name in event["cors.audit.truncated"].split(",")[:-1] if name in event}
+
+
+@pytest.mark.parametrize("without_orjson", [False, True])
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(float("nan"), [None]), (float("-inf"), [None]), (2**70, [2**70]), (10**5000, [])],
+    ids=["nan", "infinite", "great", "endless"],
+)
+def test_a_number_that_json_has_not_makes_no_line_that_is_none(value, written, without_orjson, monkeypatch):
+    if without_orjson:
+        monkeypatch.setattr("flask_cors_env.audit.render.orjson", None)
+    sink = Lines()
+    log = log_to(sink, processors=[lambda _logger, _level, event: {**event, "odd": value, "more": 2**65}])
+    log.write("info", DECISION, {})
+
+    def refuse(word):
+        raise ValueError(word)
+
+    assert [json.loads(line, parse_constant=refuse)["odd"] for line in sink.lines] == written
+    assert log.lost == 1 - len(written)
 
 
 def test_a_field_that_was_cut_before_the_line_is_shortened_is_still_named():

@@ -209,6 +209,39 @@ def test_what_the_app_binds_is_in_its_requests_events_and_never_in_a_preflights(
     assert not any("secret" in str(line) for line in (allowed, preflighted, denied))
 
 
+@pytest.mark.parametrize("pipeline", [None, *JSON_PIPELINES])
+def test_numbers_that_an_app_binds_are_numbers_as_far_as_json_has_them(pipeline, capfd):
+    stream = io.StringIO()
+    if pipeline is not None:
+        pipeline(stream)
+    app, _ = make(AUTO, ORIGINS=APP)
+    bind(app, whole=2**63 - 1, great=2**63, odd=float("nan"), part=1e300, endless=10**5000)
+    assert app.test_client().get("/items", headers={"Origin": APP}).status_code == 200
+    event = json.loads((stream.getvalue() or capfd.readouterr().err).splitlines()[-1])
+    told = {"whole": 2**63 - 1, "great": "9223372036854775808", "odd": "nan", "part": 1e300, "endless": "?"}
+    assert {name: event[name] for name in told} == told
+
+
+@pytest.mark.parametrize("pipeline", [by_structlog_json, by_processor_formatter])
+def test_an_event_that_the_apps_chain_drops_is_a_loss_and_the_request_is_answered(pipeline):
+    def drop(_logger, _level, event):
+        if event.get("cors.decision") == "deny":
+            raise structlog.DropEvent
+        return event
+
+    stream = io.StringIO()
+    pipeline(stream)
+    chain = structlog.get_config()["processors"]
+    structlog.configure(processors=[drop, *chain])
+    app, _ = make(AUTO, ORIGINS=APP)
+    client = app.test_client()
+    for origin in (EVIL, APP):
+        assert client.get("/items", headers={"Origin": origin}).status_code == 200
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in lines[-2:]] == ["cors.decision", "cors.audit.gap"]
+    assert lines[-1]["error.type"] == "DropEvent"
+
+
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
