@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from flask_cors_env import cors_decided
 from flask_cors_env.cli import cors
 
 ROOT = Path(__file__).parents[1]
+OLDEST = ROOT / "tests" / "oldest.txt"
 TEXT = (ROOT / "README.md").read_text()
 VOLATILE = {"timestamp", "log.record.uid"}
 OF_THE_SERVER = {"Server", "Date", "Connection"}
@@ -34,6 +36,16 @@ def blocks(language):
 
 def test_the_tables_are_current():
     assert readme(TEXT) == TEXT
+
+
+def test_the_oldest_versions_that_are_tested_are_the_bounds_that_are_declared():
+    pinned = dict(line.split("==") for line in OLDEST.read_text().splitlines() if "==" in line)
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    bounds = dict(re.split(">=|;", requirement)[:2] for requirement in declared)
+    kept = {"orjson", "publicsuffixlist"}  # no wheels for every Python; one release a week, of data
+    assert {name: version.removesuffix(".0") for name, version in pinned.items() if name in bounds} == {
+        name: bound for name, bound in bounds.items() if name not in kept
+    }
 
 
 def test_the_plot_is_current():
