@@ -137,10 +137,18 @@ class StructlogRoute:
 
     def _made(self) -> Any:
         if self._logger is None:
-            self._logger = self.factory(LOGGER)
+            self._logger = _logger_of(self.factory)
             if isinstance(self._logger, logging.Logger):
                 _open(self._logger)
         return self._logger
+
+
+def _logger_of(factory: Callable[..., Any]) -> Any:
+    """What *factory* makes of our name, or of none: `structlog.get_logger` need not be given one."""
+    try:
+        return factory(LOGGER)
+    except TypeError:
+        return factory()
 
 
 class Message(dict[str, Any]):

@@ -6,6 +6,7 @@ The extension: what an application calls, and what is kept for each app.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -38,7 +39,7 @@ from flask_cors_env.web import marks
 from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.middleware import Middleware
 from flask_cors_env.web.outcome import Active, Source
-from flask_cors_env.web.reload import Watch, tell_changed, tell_rejected
+from flask_cors_env.web.reload import Watch, identity, tell_changed, tell_rejected
 from flask_cors_env.web.routes import advice
 from flask_cors_env.web.views import BlueprintPolicy, Selector, Table, blueprint_policy, marked_views
 from flask_cors_env.web.wsgi import placed
@@ -429,44 +430,45 @@ class _State:
             if old is None:
                 self.judge()
                 return self.policy
-            new = self._reload(old, trigger)
-        self._announce(old, new)
-        return new.policy
-
-    def _announce(self, old: Active, new: Active) -> None:
-        """Tell who listens, once no lock is held."""
-        if new.policy.id != old.policy.id:
-            tell(cors_policy_changed, self._app, previous=old.policy, policy=new.policy)
+            found = self._read_again(old)
+        return self._announce(old, found, trigger).policy
 
     def _look(self, active: Active, watch: Watch) -> Active:
         """Reload if a file has changed and nobody else is at it; a bad file leaves the policy as it was."""
         if not self._lock.acquire(blocking=False):
             return active
-        new = active
         try:
-            if watch.changed():
-                new = self._reload(active, "file")
-        except CORSConfigError as error:
-            _LOG.error("CORS: the policy stays as it was: %s", error)
+            old = self._active or active
+            found = self._read_again(old) if watch.changed() else old
         finally:
             self._lock.release()
-        self._announce(active, new)
-        return new
+        try:
+            return self._announce(old, found, "file")
+        except CORSConfigError as error:
+            _LOG.error("CORS: the policy stays as it was: %s", error)
+            return old
 
-    def _reload(self, active: Active, trigger: str) -> Active:
+    def _read_again(self, old: Active) -> Active | CORSConfigError:
+        """Swap what requests are served with, or give what is wrong; nobody is told yet."""
         inputs = replace(self._read(self._server), environment=self.built.environment.name)
         try:
             built, selector = self._build(inputs)
         except CORSConfigError as error:
-            tell_rejected(active.log, error, active.policy, trigger)
-            raise
+            return error
         self._built = replace(built, environment=self.built.environment)
         self._selector = selector
-        new = self._serve_with(Active(built.policy, active.log, selector))
-        if new.policy.id != active.policy.id:
-            tell_changed(active.log, active.policy, new.policy, trigger)
-            _tell(self._built, active.log, self._app)
-        return new
+        return self._serve_with(Active(built.policy, old.log, selector))
+
+    def _announce(self, old: Active, found: Active | CORSConfigError, trigger: str) -> Active:
+        """Tell the log and who listens, once no lock is held: both may ask the app, or reload it."""
+        if isinstance(found, CORSConfigError):
+            tell_rejected(old.log, found, old.policy, trigger)
+            raise found
+        if found.policy.id != old.policy.id:
+            tell_changed(old.log, old.policy, found.policy, trigger)
+            _tell(self.built, old.log, self._app)
+            tell(cors_policy_changed, self._app, previous=old.policy, policy=found.policy)
+        return found
 
     def _serve_with(self, active: Active) -> Active:
         self._active, self.ready = active, active if self._watch is None else None
@@ -479,22 +481,24 @@ class _State:
             if self._error is not None:
                 raise self._error
             try:
-                return self._serve_with(self._begin(environ))
+                active = self._serve_with(self._begin(environ))
             except CORSConfigError as error:
                 self._error = error
                 raise
+        _tell(self.built, active.log, self._app)
+        with contextlib.suppress(Exception):  # a handler of the app's
+            _warn_of_places(self._app)
+        return active
 
     def _begin(self, environ: WSGIEnvironment) -> Active:
         """Build from what holds now: config, routes and views may have changed, and the server is seen."""
         self._server = environ.get("SERVER_SOFTWARE", "")
+        before = {path: identity(path) for path in self.built.files}
         self._built, self._selector = self._build(self._read(self._server))
         built = self._built
-        log = self._open_log(built)
-        _tell(built, log, self._app)
-        _warn_of_places(self._app)
         if built.app["RELOAD"] and built.files:
-            self._watch = Watch(built.files, built.app["RELOAD"])
-        return Active(built.policy, log, self._selector)
+            self._watch = Watch(built.files, built.app["RELOAD"], before)
+        return Active(built.policy, self._open_log(built), self._selector)
 
     def _build(self, inputs: Inputs, as_environment: str | None = None) -> tuple[Built, Selector | None]:
         """The policy of the paths, and from it that of views and blueprints, which inherit."""
@@ -588,12 +592,18 @@ def _told(built: Built, app: Flask) -> dict[str, Iterable[str]]:
 
 def _tell(built: Built, log: AuditLog, app: Flask) -> None:
     """Say once what holds: to the audit log, and its warnings to the app's operators."""
-    for warning in built.warnings:
-        _LOG.warning("CORS: %s", warning)
-    for note in built.environment.notes:
-        _LOG.warning("CORS: %s", note)
-    for hint in built.notes:
-        _LOG.info("CORS: %s", hint)
+    with contextlib.suppress(Exception):  # a handler of the app's
+        _warn(built)
     told = {name: ",".join(sorted(values)) for name, values in _told(built, app).items()}
     values = {"cors.policy.because": built.environment.because, **told}
-    write_policy(log, built.policy.id, built.policy.canonical_json(), values)
+    try:
+        write_policy(log, built.policy.id, built.policy.canonical_json(), values)
+    except Exception as error:  # noqa: BLE001 - a pipeline of the app's; what it does later is counted too
+        log.lose(error)
+
+
+def _warn(built: Built) -> None:
+    for warning in (*built.warnings, *built.environment.notes):
+        _LOG.warning("CORS: %s", warning)
+    for hint in built.notes:
+        _LOG.info("CORS: %s", hint)

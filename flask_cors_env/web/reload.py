@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import POLICY_CHANGED, POLICY_REJECTED, Event, clean
@@ -42,12 +42,13 @@ class Watch:
     Args:
         paths: The files.
         period: Seconds between two looks.
+        seen: What they were before they were read, as far as they were known.
     """
 
-    def __init__(self, paths: Iterable[str], period: float) -> None:
+    def __init__(self, paths: Iterable[str], period: float, seen: Mapping[str, _Identity]) -> None:
         self._paths = tuple(paths)
         self._period = period
-        self._seen = self._look()
+        self._seen = tuple(seen[path] if path in seen else identity(path) for path in self._paths)
         self._due = time.monotonic() + period
 
     def is_due(self) -> bool:

@@ -516,3 +516,23 @@ def test_an_apps_pipeline_that_raises_or_drops_is_a_loss_that_is_told():
     decision, gap = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert decision["log.record.uid"].endswith("-4")
     assert (gap["cors.audit.lost"], gap["error.type"]) == (3, "KeyError")
+
+
+@pytest.mark.parametrize("failing", [lambda *_: 1 / 0, lambda *_: [].nothing])
+def test_a_factory_that_raises_costs_the_events_and_no_request(failing):
+    structlog.configure(processors=[structlog.processors.JSONRenderer()], logger_factory=failing)
+    app, _ = make(AUTO, ORIGINS=APP)
+    response = app.test_client().get("/items", headers={"Origin": APP})
+    assert (response.status_code, response.headers["Access-Control-Allow-Origin"]) == (200, APP)
+    assert app.extensions["cors_env"]._active.log.lost == 2
+
+
+def test_a_factory_that_takes_no_name_is_given_none():
+    stream = io.StringIO()
+    structlog.configure(
+        processors=[structlog.processors.JSONRenderer()],
+        logger_factory=lambda: structlog.WriteLogger(stream),
+    )
+    asked()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == ["cors.policy.loaded", "cors.decision", "cors.decision"]

@@ -8,6 +8,7 @@ from apps import APP, EVIL, events, preflight
 from flask import Flask
 
 from flask_cors_env import CORS, CORSConfigError, cors_policy_changed
+from flask_cors_env.web.reload import Watch, identity
 
 OTHER = "https://other.example.com"
 
@@ -175,3 +176,36 @@ def test_no_request_sees_half_of_each_policy(tmp_path):
     for thread in threads:
         thread.join()
     assert seen == {(APP, 204, "PUT"), (APP, 403, None), (OTHER, 204, "PATCH"), (OTHER, 403, None)}
+
+
+def test_what_listens_may_ask_the_app_and_reload_it_while_a_policy_is_told():
+    told = []
+    environ = {"CORS_ENV": "production", "CORS_ORIGINS": APP}
+    app = Flask("shop")
+
+    def listen(_logger, _level, event):
+        told.append(event["event"])
+        if event["event"].startswith("cors.policy") and len(told) < 10:
+            app.test_client().get("/", headers={"Origin": APP})
+            cors.reload(app)
+        return event
+
+    cors = CORS(app, environ=environ, audit_processors=[listen])
+    asking = threading.Thread(target=app.test_client().get, args=["/"], daemon=True)
+    asking.start()
+    asking.join(20)
+    assert not asking.is_alive()
+    assert told == ["cors.policy.loaded", "cors.decision"]
+    environ["CORS_ORIGINS"] = "https://other.example.com"
+    reloading = threading.Thread(target=cors.reload, args=[app], daemon=True)
+    reloading.start()
+    reloading.join(20)
+    assert not reloading.is_alive()
+    assert told[2:] == ["cors.policy.changed", "cors.decision", "cors.policy.loaded", "cors.decision"]
+
+
+def test_a_file_that_is_replaced_after_it_was_read_is_noticed(tmp_path):
+    file = policy_file(tmp_path / "cors.toml", [APP])
+    before = {str(file): identity(str(file))}
+    policy_file(file, [APP, OTHER])
+    assert [Watch([str(file)], 1, seen).changed() for seen in (before, {})] == [True, False]
