@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
+from operator import attrgetter
 from typing import NamedTuple
 
 from flask_cors_env.answers.policies import policies
@@ -125,10 +126,11 @@ def blame(origin: str, history: Sequence[PolicyRecord], rows: Sequence[Row]) -> 
     """
     told = [_Told(**row.named(question(origin)), row=row) for row in rows]
     known = policies(history)
-    held = sorted([*_announced(history), *_seen(history, told)])
+    held = sorted([*_announced(history), *_seen(history, told)], key=attrgetter("at"))
     lines = {key: list(_turns(key, origin, held, known, told)) for key in _keys(held, known, told)}
     found = tuple(since for turns in lines.values() for since in _since(turns, told))
-    return Blame(origin, tuple(sorted(turn for turns in lines.values() for turn in turns)), found)
+    turns = [turn for turns in lines.values() for turn in turns]
+    return Blame(origin, tuple(sorted(turns, key=attrgetter("at", "service", "resource"))), found)
 
 
 class _Told(NamedTuple):
@@ -185,9 +187,10 @@ def _seen(history: Sequence[PolicyRecord], told: Sequence[_Told]) -> Iterator[_H
     first: dict[tuple[str, str], str] = {}
     for line in told:
         key = line.service_name or "", line.cors_policy_id or ""
-        first[key] = min(first.get(key, line.row.first), line.row.first)
+        first[key] = min(filter(None, (first.get(key), line.row.first)), default="")
     for (service, policy), at in first.items():
-        if at < announced.get((service, policy), "~"):
+        begun = announced.get((service, policy))
+        if begun is None or (at and at < begun):
             yield _Held(at, service, policy, "", Cause.SEEN, "")
 
 

@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from flask_cors_env.answers.questions import COLUMNS, Row, Value
+from flask_cors_env.answers.questions import COLUMNS, UNDATED, Row, Value
+from flask_cors_env.answers.times import parse_time
 from flask_cors_env.answers.verify import Account
 from flask_cors_env.audit.fields import FIELDS
 
@@ -29,11 +30,13 @@ class Findings(NamedTuple):
         rows: The answers by the names of their questions, in any order.
         others: The records that are no decisions.
         account: What became of every record, before its gaps are told.
+        undated: How many of the catalogue's records do not tell when they were written.
     """
 
     rows: Mapping[str, Sequence[Row]]
     others: Sequence[Columns]
     account: Account
+    undated: int
 
 
 def event_of(record: Mapping[str, Any]) -> str | None:
@@ -43,11 +46,8 @@ def event_of(record: Mapping[str, Any]) -> str | None:
 
 
 def timestamp_of(record: Mapping[str, Any]) -> str:
-    """The time of the record; "" where it has none."""
-    timestamp = record.get("timestamp")
-    if timestamp.__class__ is str and timestamp.isascii():
-        return timestamp
-    return text_of(timestamp) or ""
+    """When the record was written, in the form of `times`; "" where it does not tell."""
+    return parse_time(record.get("timestamp"))
 
 
 def text_of(value: Any) -> Value:
@@ -62,4 +62,6 @@ def columns_of(record: Mapping[str, Any]) -> dict[str, str]:
     """The columns that *record* has."""
     found = {column: text_of(record.get(name)) for column, name in COLUMNS.items()}
     found["event"] = event_of(record)
+    written, found["timestamp"] = found["timestamp"], timestamp_of(record) or None
+    found[UNDATED] = written if found["timestamp"] is None else None
     return {column: text for column, text in found.items() if text is not None}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -24,6 +25,7 @@ from flask_cors_env.answers.files import is_packed, lines
 from flask_cors_env.answers.lines import START, Record, Torn, records, unwrapped
 from flask_cors_env.answers.questions import COLUMNS, HOUR, HOUR_LENGTH, Check, Question, Row, Where
 from flask_cors_env.answers.store import Store
+from flask_cors_env.answers.times import FORM, GLOB
 from flask_cors_env.answers.verify import Account
 from flask_cors_env.audit.fields import DECISION, DECISION_FIELDS, ENVELOPE, FIELDS
 
@@ -31,6 +33,8 @@ from flask_cors_env.audit.fields import DECISION, DECISION_FIELDS, ENVELOPE, FIE
 _SEGMENT = 1 << 27
 #: The longest line, in bytes, that is handed over without a look.
 _LONGEST = 1 << 16
+#: A time that DuckDB is not to refuse.
+_DATED = re.compile(rb'"timestamp": ?"' + FORM.encode() + b'"')
 _CONFIG: dict[str, Any] = {
     "memory_limit": "512MB",
     "autoinstall_known_extensions": "false",
@@ -65,7 +69,7 @@ def find(
         folders = [_stored(connection, name, store, account, told) for name in names]
         _dedupe(connection, folders, account)
         rows = {question.name: _ask(connection, question, where) for question in questions}
-        return Findings(rows, _others(connection), account)
+        return Findings(rows, _others(connection), account, _undated(connection))
 
 
 # --- from a file to Parquet
@@ -141,7 +145,9 @@ def _copy_segment(
 
 
 def _looks_ours(line: str | bytes) -> TypeGuard[bytes]:
-    return isinstance(line, bytes) and line.startswith(START) and line.endswith(b"}") and len(line) < _LONGEST
+    if not isinstance(line, bytes) or len(line) >= _LONGEST:
+        return False
+    return line.startswith(START) and line.endswith(b"}") and _DATED.search(line) is not None
 
 
 def _is_none(_line: str | bytes) -> TypeGuard[bytes]:
@@ -204,7 +210,9 @@ WITH read AS (
     FROM read_json(?, format = 'newline_delimited', compression = 'uncompressed', columns = {{{_TYPES}}})
 ), known AS (
     SELECT * EXCLUDE (event),
-           CASE WHEN "cors.schema" IS NULL THEN error('no record') {_EVENT} END AS event
+           CASE WHEN "cors.schema" IS NULL THEN error('no record')
+                WHEN NOT "timestamp" GLOB {_quoted(GLOB)} THEN error('a time to be read')
+                {_EVENT} END AS event
     FROM read
 )
 SELECT {_ASKED}, event,
@@ -286,6 +294,12 @@ def _ask(connection: duckdb.DuckDBPyConnection, question: Question, where: Seque
         [operand for _, _, operand in conditions],
     ).fetchall()
     return [Row(row[:width], row[width], row[width + 1], row[width + 2], row[width + 3 :]) for row in found]
+
+
+def _undated(connection: duckdb.DuckDBPyConnection) -> int:
+    asked = "SELECT count(*) FROM records WHERE event IS NOT NULL AND timestamp IS NULL"
+    (count,) = connection.execute(asked).fetchall()[0]
+    return int(count)
 
 
 def _others(connection: duckdb.DuckDBPyConnection) -> list[Columns]:

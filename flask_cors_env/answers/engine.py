@@ -35,12 +35,14 @@ class Answers:
         policies: The policies that it tells of, in the order of time; of the whole log, whatever the window.
         gaps: The records of lost ones, as columns; likewise.
         verification: What it lacks; likewise.
+        undated: How many records do not tell when they were written, so that no window of time has them.
     """
 
     rows: Mapping[str, tuple[Row, ...]]
     policies: tuple[PolicyRecord, ...]
     gaps: tuple[Mapping[str, str], ...]
     verification: Verification
+    undated: int
 
 
 def answers(  # noqa: PLR0913 - what is asked, and how
@@ -72,7 +74,8 @@ def answers(  # noqa: PLR0913 - what is asked, and how
     for gap in gaps:
         found.account.note_gap(parse_uid(gap.get("log_record_uid", "")), gap.get("cors_audit_lost"))
     rows = {name: tuple(sorted(rows, key=_order)) for name, rows in found.rows.items()}
-    return Answers(rows, timeline(found.others), tuple(gaps), found.account.judged())
+    verification = found.account.judged()
+    return Answers(rows, timeline(found.others), tuple(gaps), verification, found.undated)
 
 
 def _plain(

@@ -30,6 +30,12 @@ _STYLE = files(__package__).joinpath("page.css").read_text(encoding="ascii")
 _LONG, _EDGE = 40, 97
 
 
+#: What follows their number.
+UNDATED = (
+    "records do not tell when they were written (no time, or no offset from UTC), so no time here is theirs"
+)
+
+
 class _Cell(NamedTuple):
     """A cell: its text as HTML, and its class."""
 
@@ -110,7 +116,8 @@ def _hours(made: Report) -> Iterator[str]:
         yield from _stack(at, len(bars), hour, reasons, top)
     yield from _scale(top)
     for number, turn in enumerate(turns, 1):
-        yield from _line(_place(turn.timestamp, list(made.hours), each, len(bars)), number, turn)
+        if turn.timestamp:
+            yield from _line(_place(turn.timestamp, list(made.hours), each, len(bars)), number, turn)
     yield "</svg>"
     yield '<svg height="16" aria-hidden="true">' + _ticks([hour for hour, _ in bars]) + "</svg>"
     yield from _legend(made.hours)
@@ -209,7 +216,7 @@ def _changes(turns: Sequence[Turn]) -> Iterator[str]:
 
 
 def _told(turn: Turn) -> str:
-    when, what = turn.timestamp[:16].replace("T", " "), turn.event.rpartition(".")[2]
+    when, what = turn.timestamp[:16].replace("T", " ") or "-", turn.event.rpartition(".")[2]
     parts = [
         f"{when} {turn.service}: {turn.policy} {what}",
         f"added {turn.added}" if turn.added else "",
@@ -349,6 +356,8 @@ def _integrity(made: Report) -> Iterator[str]:
         f"{duplicates:,} repeated, {account.foreign:,} lines of others. "
         f"{'Every record is there or told lost.' if account.is_whole else 'Records are missing.'}</p>"
     )
+    if made.undated:
+        yield f"<p>{made.undated:,} {UNDATED}.</p>"
     if made.unclear:
         told = "requests came over plain HTTP, where browsers do not say what they are"
         yield f"<p>{made.unclear:,} {told}.</p>"

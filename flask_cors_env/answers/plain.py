@@ -43,7 +43,8 @@ def find(
                 counted.note(record)
             elif event is not None:
                 others.append(columns_of(record))
-    return Findings(counted.answers(), others, account)
+    undated = counted.undated + sum("timestamp" not in columns for columns in others)
+    return Findings(counted.answers(), others, account, undated)
 
 
 class _Tally:
@@ -83,7 +84,7 @@ class _Alike:
 
 
 class _Counted:
-    """The decisions of one pass."""
+    """The decisions of one pass; *undated* are those that do not tell when they were written."""
 
     def __init__(self, questions: Sequence[Question], where: Sequence[Where]) -> None:
         self._times = [condition for condition in where if condition.column == "timestamp"]
@@ -92,11 +93,13 @@ class _Counted:
         self._columns = _needed(questions, self._where)
         self._names = [COLUMNS[column] for column in self._columns]
         self._with_hour = any(HOUR in question.keys for question in questions)
+        self.undated = 0
         self._alike: dict[tuple[Any, ...], _Alike] = {}
         self._answers: dict[str, dict[tuple[Value, ...], _Tally]] = {q.name: {} for q in questions}
 
     def note(self, record: Record) -> None:
         timestamp = timestamp_of(record)
+        self.undated += not timestamp
         if self._times and not _all_hold(self._times, {"timestamp": timestamp or None}):
             return
         hour = timestamp[:HOUR_LENGTH] if self._with_hour else None

@@ -33,13 +33,16 @@ _UNASKED = frozenset(
     }
 )
 
+#: What a record that does not tell when it was written says of it: good for an order, if for anything.
+UNDATED = "timestamp_undated"
+
 #: The field behind each column, in the catalogue's order.
 COLUMNS: dict[str, str] = {
     field.name.replace(".", "_"): field.name
     for fields in (ENVELOPE, *FIELDS.values())
     for field in fields
     if field.name not in _UNASKED
-}
+} | {UNDATED: "timestamp.undated"}
 
 #: The day and hour of the timestamp, ``2026-01-02T04``: a column that is derived; "" without a timestamp.
 HOUR = "hour"
@@ -134,7 +137,7 @@ class Window(NamedTuple):
     The part of a log that is asked about; all of it by default.
 
     Attributes:
-        since: The earliest timestamp, as the log writes it (RFC 3339, UTC, microseconds), itself included.
+        since: The earliest timestamp (RFC 3339, UTC, microseconds), itself included.
         until: The timestamp that is the first too late.
         resource: Only what this resource decided.
         origin: Only requests of this origin.

@@ -237,6 +237,7 @@ class Report:
         unclear: How many requests may or may not be a browser's: over plain HTTP browsers do not say.
         turns: In the order of time.
         verification: What the log lacks, of the whole log.
+        undated: How many records do not tell when they were written, of the whole log.
     """
 
     first: str
@@ -253,6 +254,7 @@ class Report:
     unclear: int
     turns: tuple[Turn, ...]
     verification: Verification
+    undated: int
 
     def total(self, verdict: Verdict) -> int:
         """How many decisions came to *verdict*."""
@@ -295,6 +297,7 @@ def report(found: Answers, window: Window) -> Report:
         unclear=sum(row.count for row in silent if not is_speaking(row.keys[:2])),
         turns=tuple(turn for turn in _turns(found.policies) if _is_within(turn.timestamp, window)),
         verification=found.verification,
+        undated=found.undated,
     )
 
 
@@ -379,14 +382,14 @@ def _are_allows_told(records: Iterable[PolicyRecord]) -> bool:
 def _hours(rows: Iterable[Row]) -> dict[str, dict[str, int]]:
     """Denials by hour and reason, for every hour from the first decision to the last."""
     denied: dict[str, Counter[str]] = defaultdict(Counter)
-    told = sorted((row.keys[0] or "", row.keys[1], row.keys[2] or "", row.count) for row in rows)
+    told = sorted((row.keys[0], row.keys[1], row.keys[2] or "", row.count) for row in rows if row.keys[0])
     for hour, verdict, reason, count in told:
         denied[hour][reason] += count if verdict == Verdict.DENY else 0
     return {hour: dict(+denied.get(hour, Counter())) for hour in _every_hour(sorted(denied))}
 
 
 def _every_hour(told: Sequence[str]) -> Iterator[str]:
-    """The hours from the first to the last; only those told where one is unreadable, or a clock was off."""
+    """The hours from the first to the last; only those told where one is no hour, or a clock was off."""
     try:
         first, last = (datetime.fromisoformat(hour) for hour in (told[0], told[-1]))
         between = (last - first) // _HOUR if last - first < _LONGEST else 0
@@ -473,6 +476,5 @@ def _turn(record: PolicyRecord) -> Turn:
 
 
 def _is_within(timestamp: str, window: Window) -> bool:
-    return (window.since is None or timestamp >= window.since) and (
-        window.until is None or timestamp < window.until
-    )
+    times = (condition for condition in window.where if condition.column == "timestamp")
+    return all(check.holds(timestamp or None, operand) for _, check, operand in times)

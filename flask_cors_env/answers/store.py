@@ -23,7 +23,7 @@ from flask_cors_env.answers.files import STDIN
 from flask_cors_env.answers.verify import Account
 
 #: Changes with what the kept files hold.
-_VERSION = "3"
+_VERSION = "4"
 _ACCOUNT = "account.json"
 _MONTH = 30 * 24 * 3600
 _KEY = re.compile("[0-9a-f]{32}")

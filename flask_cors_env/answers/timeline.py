@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from operator import itemgetter
 from typing import NamedTuple
 
+from flask_cors_env.answers.questions import UNDATED
 from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_LOADED, POLICY_REJECTED
 
 _EVENTS = frozenset({POLICY_LOADED, POLICY_REJECTED, POLICY_CHANGED})
@@ -33,7 +33,7 @@ class PolicyRecord(NamedTuple):
     One turn of the time line.
 
     Attributes:
-        timestamp: When it was written; "" where the record has none.
+        timestamp: When it was written; "" where the record does not tell.
         event: ``cors.policy.loaded``, ``cors.policy.changed`` or ``cors.policy.rejected``.
         id: The digest of the policy that holds from then on; "" where none does.
         service: The app's name; "" where the record has none.
@@ -52,12 +52,20 @@ class PolicyRecord(NamedTuple):
 
 
 def timeline(records: Iterable[Columns]) -> tuple[PolicyRecord, ...]:
-    """The policy records among *records*, in the order of time, parts joined."""
+    """
+    The policy records among *records*, in the order of time, parts joined.
+
+    Those that do not tell when they were written come first, as what they say of it stands in order.
+    """
     told = sorted((record for record in records if record.get("event") in _EVENTS), key=_place)
     turns = list(_joined(told))
     documents = {turn["cors_policy_id"]: turn["cors_policy"] for turn in turns if _is_whole(turn)}
     made = [_record(turn, documents.get(turn.get("cors_policy_id", ""))) for turn in turns]
-    return tuple(sorted(made, key=itemgetter(0, 4)))
+    return tuple(sorted(made, key=_order))
+
+
+def _order(record: PolicyRecord) -> tuple[str, str, str]:
+    return record.timestamp, record.columns.get(UNDATED, ""), record.writer
 
 
 def _place(record: Columns) -> tuple[str, int]:

@@ -17,13 +17,14 @@ from flask_cors_env.answers.engine import ENGINES, Answers, answers
 from flask_cors_env.answers.files import STDIN, LogError, expanded
 from flask_cors_env.answers.questions import WHOLE, Question, Window
 from flask_cors_env.answers.store import default_folder
+from flask_cors_env.answers.times import serialize_time
 
 _AGO = re.compile(r"(\d{1,6})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def _time(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """A time as the log writes it; one without a zone is UTC, and ``24h`` is so long ago."""
+    """A time in the form of `times`; one without a zone is UTC, and ``24h`` is so long ago."""
     if value is None:
         return None
     ago = _AGO.fullmatch(value)
@@ -32,10 +33,10 @@ def _time(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -
             when = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         else:
             given = datetime.fromisoformat(value)
-            when = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+            when = given.replace(tzinfo=UTC) if given.tzinfo is None else given
+        return serialize_time(when)
     except (ValueError, OverflowError):
         raise click.BadParameter("write 2026-03-02, 2026-03-02T08:30 or 24h") from None
-    return when.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 _OPTIONS = (

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from flask_cors_env.answers.page import page
+from flask_cors_env.answers.page import UNDATED, page
 from flask_cors_env.answers.questions import Window
 from flask_cors_env.answers.report import QUESTIONS, Report, report
 from flask_cors_env.cli import asking
@@ -88,6 +88,7 @@ def as_value(made: Report) -> dict[str, Any]:
             "torn": account.torn,
             "duplicates": sum(writer.duplicates for writer in account.writers),
             "foreign": account.foreign,
+            "undated": made.undated,
         },
     }
 
@@ -217,6 +218,8 @@ def _integrity(made: Report) -> Iterator[str]:
     if not account.is_whole:
         missing = account.missing + sum(writer.before for writer in account.writers)
         yield f"{missing:,} records are missing: flask cors verify says which"
+    if made.undated:
+        yield f"{made.undated:,} {UNDATED}"
     if not made.allows_are_told:
         yield "not every allowed request is in the log or was asked for, so no entry is called unused"
     if made.unclear:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import click
 
-from flask_cors_env.answers.columns import event_of
+from flask_cors_env.answers.columns import event_of, timestamp_of
 from flask_cors_env.answers.files import STDIN
 from flask_cors_env.answers.following import Follower
 from flask_cors_env.answers.lines import Record, Torn, read, records
@@ -117,6 +117,7 @@ def sentence(record: Record) -> str:
         for name, value in record.items()
     }
     plain["event"] = event_of(record) or plain.get("event")
+    plain["timestamp"] = timestamp_of(record) or plain.get("timestamp")
     level = str(plain.get("level", ""))
     return render_console(None, level, plain).decode().removesuffix("\n")
 

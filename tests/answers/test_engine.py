@@ -15,6 +15,7 @@ from flask_cors_env.answers.verify import verify
 REFUSED = Question(
     "refused", ("cors_origin",), (Where("cors_decision", Check.IS, "deny"),), ("cors_reasons",)
 )
+STAMP = "2026-03-02T00:00:00.000000Z"
 
 
 @pytest.fixture(params=ENGINES)
@@ -115,7 +116,7 @@ def test_losses_are_accounted_for_alike_by_every_engine_and_by_verify(answers, t
         }
         return json.dumps(event, separators=(",", ":"))
 
-    gap = line(90, **{"event": "cors.audit.gap", "cors.audit.lost": 2, "timestamp": "2026-03-02"})
+    gap = line(90, **{"event": "cors.audit.gap", "cors.audit.lost": 2, "timestamp": STAMP})
     lines = [*(line(n) for n in range(5, 80) if n != 64), line(80)[:-1], line(87), gap, line(87), line(200)]
     path = tmp_path / "audit.jsonl"
     path.write_text("\n".join(lines))
@@ -125,4 +126,4 @@ def test_losses_are_accounted_for_alike_by_every_engine_and_by_verify(answers, t
     assert (writer.holes, writer.duplicates) == (((64, 64), (81, 86), (91, 199)), 1)
     assert found.verification == verify([lines])
     (told,) = found.gaps
-    assert (told["timestamp"], told["cors_audit_lost"]) == ("2026-03-02", "2")
+    assert (told["timestamp"], told["cors_audit_lost"]) == (STAMP, "2")

@@ -37,7 +37,7 @@ def test_the_page_allows_its_one_style_and_nothing_else(log):
 
 
 def test_what_a_client_wrote_is_text(log):
-    event = {"cors.schema": 1, "timestamp": f"2026-03-02T04{MARKUP}", "event": "cors.decision"}
+    event = {"cors.schema": 1, "timestamp": "2026-03-02T04:00:00.000000Z", "event": "cors.decision"}
     event |= {"cors.decision": "deny", "cors.reasons": MARKUP, "cors.reason": MARKUP, "http.route": MARKUP}
     event |= {
         "cors.origin": MARKUP,
@@ -87,7 +87,7 @@ def test_the_page_tells_of_routes_and_of_policies_that_were_rejected(log):
 )
 def test_the_scale_of_the_hours_is_in_whole_requests(requests, scale, log):
     verdict = "deny" if requests else "allow"
-    record = {"cors.schema": 1, "timestamp": "2026-03-02T04", "event": "cors.decision"}
+    record = {"cors.schema": 1, "timestamp": "2026-03-02T04:00Z", "event": "cors.decision"}
     record |= {"cors.decision": verdict, "cors.reason": "origin_not_listed"}
     made = page_of(log, *[json.dumps(record).encode()] * max(requests, 1))
     assert re.findall(r'dy="-3" text-anchor="end">([0-9,]+)<', made) == scale

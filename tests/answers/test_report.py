@@ -3,7 +3,7 @@
 import json
 import random
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from functools import cache
 
 import pytest
@@ -109,14 +109,15 @@ def test_a_near_miss_is_told_once_whatever_was_asked_for(tmp_path):
     record = {"cors.schema": 1, "event": "cors.decision", "cors.decision": "deny", "cors.near.rule": APP}
     record |= {"cors.origin": "http://app", "cors.near.difference": "scheme", "cors.resource": "api"}
     record |= {"cors.remedy.env": "CORS_RESOURCES__API__ORIGINS"}
-    asked = [("preflight", "x-one", "10"), ("preflight", "x-two", "12"), ("actual", None, "11")]
+    asked = [("preflight", "x-one", 10), ("preflight", "x-two", 12), ("actual", None, 11)]
     told = (
         record | {"cors.request.kind": kind, "cors.offending": names, "timestamp": at}
         for kind, names, at in asked
     )
     path.write_text("\n".join(map(json.dumps, told)))
+    last = "1970-01-01T00:00:12.000000Z"
     (miss,) = report(answers([str(path)], QUESTIONS, engine="plain"), Window()).near_misses
-    assert miss == ("http://app", "api", APP, "scheme", "CORS_RESOURCES__API__ORIGINS", 3, "12")
+    assert miss == ("http://app", "api", APP, "scheme", "CORS_RESOURCES__API__ORIGINS", 3, last)
 
 
 def test_denials_are_told_by_route(ask, log):
@@ -210,13 +211,79 @@ def test_a_window_holds_for_every_number(ask, log):
         (["9999-12-31T23:00", "0001-01-01T00:00"], ["0001-01-01T00", "9999-12-31T23"]),
         (["9999-12-31T22:00", "9999-12-31T23:00"], ["9999-12-31T22", "9999-12-31T23"]),
         (["0001-01-01T00:00"], ["0001-01-01T00"]),
-        (["2026-01-01T22:00", "yesterday"], ["2026-01-01T22", "yesterday"]),
-        (["2026-W01-1T05:00"], ["2026-W01-1T05"]),
+        (["2026-01-01T22:00", "yesterday"], ["2026-01-01T22"]),
+        (["2026-W01-4T23:00", "2026-01-01T22:00"], ["2026-01-01T22", "2026-01-01T23"]),
     ],
 )
 def test_hours_are_filled_in_as_far_as_clocks_can_be_right(stamps, hours, tmp_path):
     path = tmp_path / "audit.jsonl"
-    records = ({"cors.schema": 1, "event": "cors.decision", "timestamp": stamp} for stamp in stamps)
+    records = ({"cors.schema": 1, "event": "cors.decision", "timestamp": f"{stamp}Z"} for stamp in stamps)
     path.write_text("\n".join(map(json.dumps, records)))
     found = report(answers([str(path)], QUESTIONS, engine="plain"), Window())
     assert list(found.hours) == hours
+
+
+def in_berlin(stamp):
+    return stamp.astimezone(timezone(timedelta(hours=1))).isoformat(sep=" ")
+
+
+def without_offset(stamp):
+    return stamp.isoformat().removesuffix("+00:00")
+
+
+def restamped(lines, write):
+    """*lines* as an app would have written them whose times *write* writes."""
+    for line in lines:
+        record = json.loads(line)
+        record["timestamp"] = write(datetime.fromisoformat(record["timestamp"]))
+        yield json.dumps(record).encode()
+
+
+@pytest.fixture(scope="module")
+def lines():
+    return [made.line for made in Generated(2000).lines()]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("write", [in_berlin, datetime.isoformat, datetime.timestamp])
+@pytest.mark.parametrize("every", [1, 7])
+def test_times_are_told_alike_however_an_app_writes_them(engine, write, every, lines, tmp_path):
+    ours, theirs = tmp_path / "ours.jsonl", tmp_path / "theirs.jsonl"
+    ours.write_bytes(b"\n".join(lines))
+    odd = set(lines[::every])
+    theirs.write_bytes(b"\n".join(next(restamped([line], write)) if line in odd else line for line in lines))
+    asked = Window(since=f"{at(50)}:00:00.000000Z", until=f"{at(90)}:00:00.000000Z")
+    for window in (Window(), asked):
+        one = answers([str(ours)], QUESTIONS, window=window, engine="plain")
+        two = answers([str(theirs)], QUESTIONS, window=window, engine=engine)
+        assert report(two, window) == report(one, window)
+        assert one.rows["hours"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_record_that_does_not_tell_when_it_was_counts_and_has_no_time(engine, lines, tmp_path):
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b"\n".join([*restamped(lines[:300], without_offset), *lines[300:]]))
+    found, whole = (
+        report(answers([str(path)], QUESTIONS, engine=engine, window=window), window)
+        for window in (Window(since="0001"), Window())
+    )
+    assert (found.undated, whole.undated) == (300, 300)
+    assert sum(map(whole.total, Verdict)) == len(lines) - 9
+    assert sum(map(found.total, Verdict)) == len(lines) - 300 - 6
+    assert whole.first == found.first == json.loads(lines[300])["timestamp"]
+    assert "" not in whole.hours
+    assert [turn.timestamp for turn in found.turns] == [f"{at(CHANGE)}:00:00.000000Z"] * 2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_policies_whose_times_are_unknown_stand_as_their_clock_wrote_them(engine, lines, tmp_path):
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b"\n".join(restamped(lines, without_offset)))
+    found = report(answers([str(path)], QUESTIONS, engine=engine), Window())
+    assert [turn.event for turn in found.turns] == [
+        "cors.policy.loaded",
+        "cors.policy.changed",
+        "cors.policy.loaded",
+    ]
+    assert {entry.entry: entry.stands for entry in found.entries}[LATE] is True

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from flask_cors_env.answers.engine import ENGINES
+from flask_cors_env.answers.page import UNDATED
 from flask_cors_env.cli import cors
 
 #: Open to be read, and every read of it fails.
@@ -48,3 +49,17 @@ def test_a_log_without_a_record_is_not_whole(text, tmp_path):
     found, told = invoke("verify", str(log)), invoke("verify", "--json", str(log))
     assert (found.exit_code, found.output.splitlines()[-1]) == (1, "not whole: no record was found")
     assert (told.exit_code, json.loads(told.output)["whole"]) == (1, False)
+
+
+def test_a_report_says_how_many_records_do_not_tell_when_they_were_written(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    record = {"cors.schema": 1, "event": "cors.decision", "cors.decision": "allow"}
+    times = ["2026-03-02T12:00:00", "2026-03-02T12:00:00+01:00", 1772452800, "noon"]
+    log.write_text("\n".join(json.dumps(record | {"timestamp": time}) for time in times))
+    found = invoke("report", str(log)).output.splitlines()
+    said = f"2 {UNDATED}"
+    assert found[0] == "4 decisions, 2026-03-02T11:00:00 to 2026-03-02T12:00:00 UTC: 4 allowed"
+    assert said in found
+    assert json.loads(invoke("report", str(log), "--json").output)["integrity"]["undated"] == 2
+    invoke("report", str(log), "--html", str(tmp_path / "report.html"))
+    assert f"<p>{said}.</p>" in (tmp_path / "report.html").read_text()

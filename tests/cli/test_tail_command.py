@@ -173,3 +173,12 @@ def test_a_foreign_record_is_one_printable_line(record):
     line = sentence(record)
     assert line.isascii()
     assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [("2026-03-02T13:00:00+01:00", "12:00:00"), (1772452800.5, "12:00:00"), ("2026-03-02 13:00", "13:00")],
+)
+def test_a_time_is_shown_as_utc_where_it_is_known_and_else_as_it_is_written(written, shown):
+    record = {"cors.schema": 1, "event": "cors.decision", "timestamp": written}
+    assert sentence(record).partition(" CORS ")[0] == shown
