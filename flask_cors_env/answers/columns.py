@@ -2,12 +2,13 @@
 Columns: a record as every engine sees it, in text alone.
 
 A string is itself, anything else what JSON writes for it, so that no engine's idea of types can make a
-difference.
+difference. A number of which readers of JSON make different things is none: no field of ours has one.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,11 @@ from flask_cors_env.audit.fields import FIELDS
 
 #: Where an app's pipeline may have put the event's name.
 EVENT_KEYS = ("event", "msg", "message")
+
+_NUMBER = "-?([Nn][Aa][Nn]|[Ii][Nn][Ff]([Ii][Nn][Ii][Tt][Yy])?|[0-9]{19,}|[0-9.]+[eE][-+]?[0-9]+)"
+#: What JSON writes for such a number, and for what has one in it; for every engine's regular expressions.
+ODD = rf"^({_NUMBER}|[{{\[](.*[:,\[])?{_NUMBER}[,\]}}].*)$"
+_ODD = re.compile(ODD, re.DOTALL)
 
 Columns = Mapping[str, str]
 
@@ -51,10 +57,12 @@ def timestamp_of(record: Mapping[str, Any]) -> str:
 
 
 def text_of(value: Any) -> Value:
-    """A value as a column has it: text that any engine can hold; None where it is absent."""
+    """A value as a column has it: text that any engine can hold; None where it is absent, or odd."""
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    if text is not value and _ODD.search(text):
+        return None
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 

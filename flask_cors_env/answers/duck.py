@@ -20,7 +20,7 @@ from typing import Any, TypeGuard
 
 import duckdb
 
-from flask_cors_env.answers.columns import EVENT_KEYS, Columns, Findings, columns_of
+from flask_cors_env.answers.columns import EVENT_KEYS, ODD, Columns, Findings, columns_of
 from flask_cors_env.answers.files import is_packed, lines
 from flask_cors_env.answers.lines import START, Record, Torn, records, unwrapped
 from flask_cors_env.answers.questions import COLUMNS, HOUR, HOUR_LENGTH, Check, Question, Row, Where
@@ -35,6 +35,8 @@ _SEGMENT = 1 << 27
 _LONGEST = 1 << 16
 #: A time that DuckDB is not to refuse.
 _DATED = re.compile(rb'"timestamp": ?"' + FORM.encode() + b'"')
+#: Values of which DuckDB may make something else than our own reader, and some others.
+_ODD = re.compile(rb'":\s*(?:[-[{nNiI]|[0-9]{16}|[0-9.]+[eE])')
 _CONFIG: dict[str, Any] = {
     "memory_limit": "512MB",
     "autoinstall_known_extensions": "false",
@@ -98,10 +100,10 @@ def _make(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, told: 
 
 
 def _is_copied_whole(connection: duckdb.DuckDBPyConnection, name: str, part: Path, told: Told) -> bool:
-    """As `_is_copied`, telling how far it is; what is told is taken back where it comes to nothing."""
+    """As `_is_read`, telling how far it is; what is told is taken back where it comes to nothing."""
     size, seen = Path(name).stat().st_size, 0
     with ThreadPoolExecutor(1) as pool:
-        copied = pool.submit(_is_copied, connection, name, part)
+        copied = pool.submit(_is_read, connection, name, part)
         try:
             while wait([copied], _LOOK).not_done:
                 reached = int(size * max(connection.query_progress(), 0) / 100)
@@ -112,6 +114,16 @@ def _is_copied_whole(connection: duckdb.DuckDBPyConnection, name: str, part: Pat
             raise
     told((size if copied.result() else 0) - seen)
     return copied.result()
+
+
+def _is_read(connection: duckdb.DuckDBPyConnection, name: str, part: Path) -> bool:
+    """The same of lines that nobody has looked at: DuckDB reads some numbers its own way."""
+    return _is_copied(connection, name, part) and not connection.execute(_odd_in(part)).fetchall()
+
+
+def _odd_in(part: Path) -> str:
+    """Whether *part* has what may be such a number, or a string that looks like one, as SQL."""
+    return _ODD_PART.replace("{part}", _quoted(str(part)))
 
 
 def _segments(whole: Iterable[str | bytes]) -> Iterator[list[str | bytes]]:
@@ -147,7 +159,8 @@ def _copy_segment(
 def _looks_ours(line: str | bytes) -> TypeGuard[bytes]:
     if not isinstance(line, bytes) or len(line) >= _LONGEST:
         return False
-    return line.startswith(START) and line.endswith(b"}") and _DATED.search(line) is not None
+    is_whole = line.startswith(START) and line.endswith(b"}")
+    return is_whole and _DATED.search(line) is not None and not _ODD.search(line)
 
 
 def _is_none(_line: str | bytes) -> TypeGuard[bytes]:
@@ -218,6 +231,19 @@ WITH read AS (
 SELECT {_ASKED}, event,
        CASE WHEN event <> {_quoted(DECISION)} THEN to_json({{{_ALL}}})::VARCHAR END AS other
 FROM known
+"""
+#: Asked of what is written, where each of the few values of a column is looked at once.
+_ODD_TEXTS = " OR ".join(
+    f"({c} GLOB '[-0-9NnIi[{{]*' AND regexp_matches({c}, {_quoted(ODD)}, 's'))"
+    for c, name in COLUMNS.items()
+    if name in _FIELDS and c not in {"timestamp", "event"}
+)
+_ODD_PART = f"""
+SELECT 1 FROM {{part}} WHERE {_ODD_TEXTS}
+UNION ALL
+SELECT 1 FROM (SELECT unnest(json_extract_string(other, '$.*')) AS text FROM {{part}} WHERE other IS NOT NULL)
+WHERE regexp_matches(text, {_quoted(ODD)}, 's')
+LIMIT 1
 """
 
 # --- each record once

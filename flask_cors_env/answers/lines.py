@@ -33,9 +33,16 @@ _UID = re.compile(r'"log\.record\.uid":\s*"([0-9a-f]{12})-([0-9]{1,18})"')
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _DIGITS = 18
-_DECODER = json.JSONDecoder()
 #: The most that is kept of a line that a runtime cut into pieces, in characters.
 _PIECES = 1 << 20
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number; one that is no 64-bit number as orjson has it, whatever its length."""
+    return int(digits) if len(digits) <= _DIGITS else float(digits)
+
+
+_DECODER = json.JSONDecoder(parse_int=_whole)
 
 
 class Torn(NamedTuple):
@@ -151,7 +158,7 @@ def read(line: str | bytes) -> Iterator[Record | Torn]:
 
 def _read(text: str) -> Iterator[Record | Torn]:
     try:
-        whole = json.loads(text)
+        whole = _DECODER.decode(text)
     except (ValueError, RecursionError):
         yield from _salvaged(text)
         return
@@ -201,7 +208,8 @@ def _torn(piece: str) -> Torn:
 
 def uid_of(record: Mapping[str, Any]) -> tuple[str, int] | None:
     """The writer and the number of a whole record; None where it has none."""
-    return parse_uid(str(record.get("log.record.uid", "")))
+    uid = record.get("log.record.uid")
+    return parse_uid(uid) if isinstance(uid, str) else None
 
 
 def parse_uid(uid: str) -> tuple[str, int] | None:

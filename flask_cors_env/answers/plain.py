@@ -17,6 +17,8 @@ from flask_cors_env.answers.questions import COLUMNS, HOUR, HOUR_LENGTH, Questio
 from flask_cors_env.answers.verify import Account
 from flask_cors_env.audit.fields import DECISION
 
+#: What our own records hold, where questions ask.
+_TYPES = frozenset({str, bool, type(None)})
 #: How many different combinations are counted before the questions are asked of them.
 _ALIKE = 65_536
 
@@ -104,11 +106,11 @@ class _Counted:
             return
         hour = timestamp[:HOUR_LENGTH] if self._with_hour else None
         key = (hour, *map(record.get, self._names))
-        try:
-            alike = self._alike.get(key)
-        except TypeError:  # a list or an object, which none of our fields is
-            key = (hour, *(text_of(record.get(name)) for name in self._names))
-            alike = self._alike.get(key)
+        if not _TYPES.issuperset(
+            map(type, key)
+        ):  # 1 is True for a dictionary, and a list is not for one at all
+            key = tuple(map(text_of, key))
+        alike = self._alike.get(key)
         if alike is None:
             alike = self._room(key)
         alike.add(timestamp)

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from flask_cors_env.answers.lines import parse_uid
 from flask_cors_env.answers.questions import UNDATED
 from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_LOADED, POLICY_REJECTED
 
@@ -69,8 +70,8 @@ def _order(record: PolicyRecord) -> tuple[str, str, str]:
 
 
 def _place(record: Columns) -> tuple[str, int]:
-    writer, _, number = record.get("log_record_uid", "").partition("-")
-    return writer, int(number) if number.isascii() and number.isdigit() else 0
+    uid = record.get("log_record_uid", "")
+    return parse_uid(uid) or (uid.partition("-")[0], 0)
 
 
 def _joined(records: Iterable[Columns]) -> Iterator[Columns]:

@@ -8,6 +8,7 @@ Not seen: what a writer lost after its last record.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from flask_cors_env.audit.fields import GAP
 
 _WORD = 64
 _FULL = (1 << _WORD) - 1
+_COUNT = re.compile("[0-9]{1,18}")
 
 Span = tuple[int, int]
 
@@ -136,7 +138,8 @@ class Account:
     def note_gap(self, uid: tuple[str, int] | None, lost: object) -> None:
         """Take into account that the record *uid* tells of *lost* others."""
         if uid is not None:
-            self.trace(uid[0]).gaps[uid[1]] = int(str(lost)) if str(lost).isdecimal() else 0
+            told = str(lost)
+            self.trace(uid[0]).gaps[uid[1]] = int(told) if _COUNT.fullmatch(told) else 0
 
     def take(self, other: Account) -> None:
         """Take over what is torn and what is foreign in *other*."""

@@ -240,3 +240,17 @@ def test_the_time_line_is_the_truth_however_often_the_policy_changes(tmp_path_fa
     if found.since:
         start = max((i for i, entry in enumerate(truth) if not entry), default=-1) + 1
         assert found.since[0].turn == found.turns[start]
+
+
+def test_a_time_line_without_times_stands_in_order(tmp_path):
+    site = Site(tmp_path, [APP])
+    site.reload([APP, PATTERN])
+    site.reload([APP])
+    site.reload([APP, BI])
+    known = told(site.blame(BI))
+    site.log.write_text(
+        "".join(f"{json.dumps(e | {'timestamp': e['timestamp'].rstrip('Z')})}\n" for e in site.events)
+    )
+    found = site.blame(BI)
+    assert told(found) == known
+    assert {turn.at for turn in found.turns} == {""}

@@ -9,8 +9,11 @@ from answers.soiled import KINDS_BY_NAME, WRAPS, soiled
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from flask_cors_env.answers import duck
 from flask_cors_env.answers.engine import ENGINES, answers
-from flask_cors_env.answers.questions import COLUMNS, HOUR, Check, Question, Where
+from flask_cors_env.answers.questions import COLUMNS, HOUR, SHAPES, Check, Question, Where
+from flask_cors_env.answers.report import QUESTIONS as OF_REPORTS
+from flask_cors_env.audit.fields import DECISION, FIELDS
 
 DENIED = (Where("cors_decision", Check.IS, "deny"),)
 BY_HOUR = Question("by_hour", (HOUR, "cors_decision", "cors_reasons", "cors_policy_id"))
@@ -112,3 +115,94 @@ def test_both_engines_make_the_same_of_any_bytes(noise, tmp_path):
     path.write_bytes(b"\n".join(noise))
     one, two = (answers([str(path)], QUESTIONS, engine=engine) for engine in ENGINES)
     assert one == two
+
+
+#: As JSON writes them; some are none, and some no reader of it agrees on.
+ODD = """
+0 1 -0 1.0 -0.0 0.1 1e5 1E+3 2.5e-5 5e-324 1e22 1e400 -1e400 NaN Infinity -Infinity 1.7976931348623157e308
+123456789012345678 1234567890123456789 123456789012345680.0 18446744073709551615 18446744073709551616
+-9223372036854775809 true false null 01 "" "1" "1.0" "1e5" "1e400" "NaN" "true" "[::1e5]"
+"a\\u0000b"
+[] [NaN] [1,2.50] [1e400,1] [[true]] {} {"a":1e5} {"a":[12345678901234567890]} ["x,NaN,y"] "\\ud800"
+""".split()
+ODD += ["9" * 5000, f'"{"9" * 5000}"', f'"0123456789ab-{"9" * 5000}"']
+NAMES = sorted(
+    {field.name for fields in FIELDS.values() for field in fields} | {"timestamp", "log.record.uid"}
+)
+
+
+def odd_line(number, event, fields):
+    usual = {
+        "cors.schema": "1",
+        "timestamp": '"2026-03-02T00:00:00.000000Z"',
+        "event": f'"{event}"',
+        "log.record.uid": f'"0123456789ab-{number}"',
+        "cors.request.credentialed": "true",
+    }
+    return "{" + ",".join(f'"{name}":{value}' for name, value in (usual | fields).items()) + "}"
+
+
+@given(
+    records=st.lists(
+        st.tuples(
+            st.sampled_from([DECISION, DECISION, *FIELDS]),
+            st.dictionaries(st.sampled_from(NAMES), st.sampled_from(ODD), max_size=3),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+@settings(
+    max_examples=40,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
+def test_both_engines_make_the_same_of_odd_values(records, tmp_path):
+    path = tmp_path / "audit.log"
+    path.write_text("\n".join(odd_line(number, *record) for number, record in enumerate(records, 1)))
+    one, two = (answers([str(path)], [*QUESTIONS, *OF_REPORTS, SHAPES], engine=engine) for engine in ENGINES)
+    assert one == two
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("NaN", None),
+        ("1e400", None),
+        ("123456789012345678901234567890", None),
+        ("[1e400]", None),
+        ("204", "204"),
+        ('"204"', "204"),
+        ("true", "true"),
+        ('"NaN"', "NaN"),
+        ('"1e400"', "1e400"),
+    ],
+)
+def test_a_number_of_which_readers_make_different_things_is_none(engine, written, read, tmp_path):
+    path = tmp_path / "audit.log"
+    path.write_text(odd_line(1, DECISION, {"cors.origin": written}))
+    (row,) = answers([str(path)], [REFUSED._replace(where=())], engine=engine).rows["refused"]
+    assert row.keys[0] == read
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_one_and_true_are_not_the_same(engine, tmp_path):
+    path = tmp_path / "audit.log"
+    values = ["1", "true", "1.0", "true"]
+    path.write_text(
+        "\n".join(odd_line(n, DECISION, {"cors.request.credentialed": v}) for n, v in enumerate(values, 1))
+    )
+    rows = answers([str(path)], [ANYONE], engine=engine).rows["anyone"]
+    assert [(row.keys[2], row.count) for row in rows] == [("true", 2), ("1", 1), ("1.0", 1)]
+
+
+def test_a_line_with_an_odd_number_does_not_make_the_others_slow(tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(duck, "_line", lambda record, make=duck._line: read.append(record) or make(record))
+    path = tmp_path / "audit.log"
+    usual = [made.line.decode() for made in Generated(200).lines() if made.told]
+    path.write_text("\n".join([*usual, odd_line(1, DECISION, {"cors.origin": "NaN"})]))
+    answers([str(path)], [REFUSED], engine="duckdb")
+    assert len(read) == 1
