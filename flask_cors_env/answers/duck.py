@@ -10,8 +10,10 @@ again. All SQL there is stands in this module.
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -29,6 +31,9 @@ from flask_cors_env.answers.times import FORM, GLOB
 from flask_cors_env.answers.verify import Account
 from flask_cors_env.audit.fields import DECISION, DECISION_FIELDS, ENVELOPE, FIELDS
 
+#: What is in DuckDB's messages where it cannot write any more, and what that is to the system.
+_FULL = {os.strerror(code): code for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
+_FULL["max_temp_directory_size"] = errno.ENOSPC
 #: Bytes of lines that are handed over at once.
 _SEGMENT = 1 << 27
 #: The longest line, in bytes, that is handed over without a look.
@@ -63,15 +68,35 @@ def find(
         where: What must hold of a decision for any question.
         store: Where the Parquet files are kept.
         told: Is called with the number of bytes that were read, as they are.
+
+    Raises:
+        OSError: There is no room for the Parquet files, or a log cannot be read.
     """
     config = _CONFIG | {"temp_directory": str(store.scratch)}
-    with contextlib.closing(duckdb.connect(config=config)) as connection:
+    with contextlib.closing(duckdb.connect(config=config)) as connection, _as_the_system_says():
         connection.execute(_PROGRESS)
         account = Account()
         folders = [_stored(connection, name, store, account, told) for name in names]
         _dedupe(connection, folders, account)
         rows = {question.name: _ask(connection, question, where) for question in questions}
         return Findings(rows, _others(connection), account, _undated(connection))
+
+
+@contextlib.contextmanager
+def _as_the_system_says() -> Iterator[None]:
+    """Where DuckDB finds no room to write, an OSError."""
+    try:
+        yield
+    except duckdb.Error as error:
+        full = _full(error)
+        if full is None:
+            raise
+        raise OSError(full, os.strerror(full)) from None
+
+
+def _full(error: duckdb.Error) -> int | None:
+    """Why DuckDB found no room to write, which it tells in words alone; None where it did."""
+    return next((code for words, code in _FULL.items() if words in str(error)), None)
 
 
 # --- from a file to Parquet
@@ -194,8 +219,10 @@ def _is_copied(connection: duckdb.DuckDBPyConnection, name: str, part: Path) -> 
         connection.execute(
             f"COPY ({_READ}) TO {_quoted(str(part))} (FORMAT parquet, COMPRESSION zstd)", [glob.escape(name)]
         )
-    except duckdb.Error:
+    except duckdb.Error as error:
         part.unlink(missing_ok=True)
+        if _full(error) is not None:
+            raise
         return False
     return True
 

@@ -68,7 +68,7 @@ def answers(  # noqa: PLR0913 - what is asked, and how
     Raises:
         LogError: A log cannot be read at all, or not by this engine.
     """
-    find = ENGINES[engine or _installed()]
+    find = ENGINES[engine or installed()]
     found = find(expanded(logs), questions, window.where, cache, told)
     gaps = sorted((columns for columns in found.others if columns["event"] == GAP), key=_time)
     for gap in gaps:
@@ -107,7 +107,8 @@ def _duckdb(
 ENGINES: dict[str, Callable[..., Findings]] = {"duckdb": _duckdb, "plain": _plain}
 
 
-def _installed() -> str:
+def installed() -> str:
+    """The engine that counts where none is named."""
     return "duckdb" if find_spec("duckdb") else "plain"
 
 

@@ -9,6 +9,7 @@ in a month is forgotten.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flask_cors_env.answers.files import STDIN
+from flask_cors_env.answers.files import STDIN, LogError
 from flask_cors_env.answers.verify import Account
 
 #: Changes with what the kept files hold.
@@ -28,9 +29,21 @@ _ACCOUNT = "account.json"
 _MONTH = 30 * 24 * 3600
 _KEY = re.compile("[0-9a-f]{32}")
 _SCRATCH = "flask-cors-making-"
+#: A full disk, a full quota, a limit on files, a disk that became read-only: none is the log's fault.
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 #: Makes the Parquet files of a log file in a folder; says what in the file is no record.
 Make = Callable[[Path], Account]
+
+
+class StoreError(LogError):
+    """A folder without room for what is read of a log."""
+
+    def __init__(self, folder: Path, why: str) -> None:
+        super().__init__(
+            f"{folder} cannot take what is read of the log: {why}. Name a folder that can with --cache DIR, "
+            "or count with --engine plain, which writes nothing"
+        )
 
 
 def default_folder() -> Path | None:
@@ -74,21 +87,33 @@ class Store:
 
 @contextlib.contextmanager
 def opened(folder: Path | None) -> Iterator[Store]:
-    """The store in *folder*; where that is None or cannot be written, one that keeps nothing."""
-    with contextlib.ExitStack() as stack:
-        kept = None if folder is None else _prepared(folder)
-        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=kept))
-        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
-        yield Store(kept or scratch, scratch)
+    """
+    The store in *folder*; where that is None or cannot be written, one that keeps nothing.
+
+    Raises:
+        StoreError: There is no room for what is made in it.
+    """
+    kept = folder if folder is not None and is_writable(folder) else None
+    try:
+        with contextlib.ExitStack() as stack:
+            scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=kept))
+            stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+            if kept is not None:
+                _forget(kept)
+            yield Store(kept or scratch, scratch)
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StoreError(kept or Path(tempfile.gettempdir()), os.strerror(error.errno)) from None
+        raise
 
 
-def _prepared(folder: Path) -> Path | None:
+def is_writable(folder: Path) -> bool:
+    """Whether things can be kept in *folder*, which is made where it is not there."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
-        return None
-    _forget(folder)
-    return folder if os.access(folder, os.W_OK) else None
+        return False
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
 
 
 def _forget(folder: Path) -> None:

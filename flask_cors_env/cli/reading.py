@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import click
 
-from flask_cors_env.answers.engine import ENGINES, Answers, answers
+from flask_cors_env.answers.engine import ENGINES, Answers, answers, installed
 from flask_cors_env.answers.files import STDIN, LogError, expanded
 from flask_cors_env.answers.questions import WHOLE, Question, Window
-from flask_cors_env.answers.store import default_folder
+from flask_cors_env.answers.store import default_folder, is_writable
 from flask_cors_env.answers.times import serialize_time
 
 _AGO = re.compile(r"(\d{1,6})([mhd])")
@@ -77,6 +77,8 @@ class Reading(NamedTuple):
 
     def answers(self, logs: Sequence[str], questions: Sequence[Question], window: Window = WHOLE) -> Answers:
         """What *logs* say; a log that cannot be read is the caller's mistake."""
+        if self._is_to_no_avail():
+            click.echo(f"{self.cache} cannot be written, so what is read is not kept", err=True)
         try:
             with _progress(logs) as told:
                 return answers(
@@ -89,6 +91,11 @@ class Reading(NamedTuple):
                 )
         except (LogError, OSError) as error:
             raise click.UsageError(str(error)) from None
+
+    def _is_to_no_avail(self) -> bool:
+        """Whether DuckDB is to keep something where it cannot."""
+        counts = self.engine or installed()
+        return counts == "duckdb" and self.cache is not None and not is_writable(self.cache)
 
 
 def reads(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,13 @@
 """The report and the account, as an operator gets them."""
 
 import json
+import os
+import resource
+import subprocess
+import sys
 
 import pytest
+from answers.generated import Generated
 from click.testing import CliRunner
 
 from flask_cors_env.answers.engine import ENGINES
@@ -11,6 +16,7 @@ from flask_cors_env.cli import cors
 
 #: Open to be read, and every read of it fails.
 UNREADABLE = "/proc/self/mem"
+REPORT = [sys.executable, "-B", "-c", "from flask_cors_env.cli import cors; cors()", "report"]
 
 
 def invoke(*words):
@@ -63,3 +69,41 @@ def test_a_report_says_how_many_records_do_not_tell_when_they_were_written(tmp_p
     assert json.loads(invoke("report", str(log), "--json").output)["integrity"]["undated"] == 2
     invoke("report", str(log), "--html", str(tmp_path / "report.html"))
     assert f"<p>{said}.</p>" in (tmp_path / "report.html").read_text()
+
+
+def without_room():
+    """No file can grow beyond 8 KiB, as if the disk were full then."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+
+@pytest.mark.parametrize("first", [b"", b"booting\n"])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_folder_without_room_is_named_and_what_to_do(first, is_kept, tmp_path):
+    log, folder = tmp_path / "audit.jsonl", tmp_path / "folder"
+    log.write_bytes(first + b"".join(made.line + b"\n" for made in Generated(3000).lines()))
+    folder.mkdir()
+    kept = ["--cache", str(folder)] if is_kept else ["--no-cache"]
+    found = subprocess.run(
+        [*REPORT, str(log), "--engine", "duckdb", *kept],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(folder)},
+        preexec_fn=without_room,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr.splitlines()[-1] == (
+        f"Error: {folder} cannot take what is read of the log: File too large. Name a folder that can with "
+        "--cache DIR, or count with --engine plain, which writes nothing"
+    )
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_folder_that_cannot_be_written_is_said_beside_the_report(engine, tmp_path):
+    log, cache = tmp_path / "audit.jsonl", tmp_path / "cache"
+    log.touch()
+    cache.write_text("a file")
+    found = invoke("report", str(log), "--engine", engine, "--cache", str(cache / "below"))
+    said = f"{cache / 'below'} cannot be written, so what is read is not kept\n"
+    assert (found.exit_code, found.stderr) == (0, said if engine == "duckdb" else "")
