@@ -12,6 +12,7 @@ from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.reading import Reading, reads
 from flask_cors_env.cli.render import as_json, table
+from flask_cors_env.core.origin import corrected
 
 _HEAD = ("SINCE", "RESOURCE", "POLICY", "BY", "ORIGIN IS", "ENTRY")
 
@@ -26,9 +27,18 @@ def command(*, origin: str, logs: tuple[str, ...], reading: Reading, as_plain_js
     asked = question(origin)
     told = reading.answers(logs, [asked])
     found = blame(origin, told.policies, told.rows[asked.name])
+    hint = _hint(origin)
     if not found.turns:
-        raise click.UsageError("the log tells of no policy, and of no request of this origin")
+        raise click.UsageError(f"the log tells of no policy, and of no request of this origin{hint}")
+    if hint:
+        click.echo(f"{clean(origin)} is taken as it is written{hint}", err=True)
     click.echo(as_json(_as_value(found)) if as_plain_json else "\n".join(_lines(found)))
+
+
+def _hint(origin: str) -> str:
+    """How a browser writes what *origin* seems to mean; "" where it is written so."""
+    meant = corrected(origin)
+    return "" if meant in {None, origin} else f"; browsers write {meant}"
 
 
 def _lines(found: Blame) -> Iterator[str]:

@@ -163,7 +163,7 @@ def _spell(scheme: str, host: str, port: int | str | None) -> str:
     return f"{scheme}://{host}" if port is None else f"{scheme}://{host}:{port}"
 
 
-def _corrected(spelling: str) -> str | None:
+def corrected(spelling: str) -> str | None:
     """*spelling* in canonical form, or corrected in turn: a remedy is never itself wrong."""
     try:
         return parse_origin(spelling).text
@@ -181,7 +181,7 @@ def _refuse_characters(text: str) -> None:
         raise OriginError(
             "origin-has-space",
             "has white space or a control character in it.",
-            None if trimmed == text else _corrected(trimmed),
+            None if trimmed == text else corrected(trimmed),
         )
     if not text.isascii():
         raise OriginError(
@@ -203,7 +203,7 @@ def _in_ascii(text: str) -> str | None:
     host, colon, port = rest.partition(":")
     if not (scheme + port).isascii() or any(char in "/?#@" for char in host):
         return None
-    return _corrected(scheme + separator + to_ascii(host) + colon + port)
+    return corrected(scheme + separator + to_ascii(host) + colon + port)
 
 
 def _glob_for(text: str) -> str | None:
@@ -212,7 +212,7 @@ def _glob_for(text: str) -> str | None:
     glob = "*" if glob in {".*", ".+"} else glob.removesuffix("/?").replace("s?://", "s://")
     glob = re.sub(r"\(?(?:\.|\[[^\]]*\]|\\w)[*+]\)?\.", "*.", glob)
     glob = re.sub(r"(?:\((?:\?:)?)?:(?:\\d|\[0-9\]|\.)(?:[*+]|\{[0-9,]+\})(?:\)\??)?$", ":*", glob)
-    meant = None if glob == text else _corrected(glob)
+    meant = None if glob == text else corrected(glob)
     return meant or compile_call(text)
 
 
@@ -241,7 +241,7 @@ def _split_scheme(text: str) -> tuple[str, str]:
         raise OriginError(
             "origin-bad-scheme",
             "is no page's origin; name the page that connects.",
-            _corrected(f"{_SOCKET_SCHEMES[scheme]}://{rest}"),
+            corrected(f"{_SOCKET_SCHEMES[scheme]}://{rest}"),
         )
     return scheme, rest
 
@@ -250,11 +250,11 @@ def _with_scheme(text: str) -> str | None:
     """*text*, which has no scheme or lacks the slashes after it, as an origin."""
     scheme, _, rest = text.partition(":")
     if scheme in DEFAULT_PORTS:
-        return None if rest.isdigit() else _corrected(f"{scheme}://{rest.lstrip('/')}")
+        return None if rest.isdigit() else corrected(f"{scheme}://{rest.lstrip('/')}")
     plain = text.removeprefix("//")
     host = _HOST_BEFORE_PORT.match(plain)
     loopback = host is not None and is_loopback(host[0])
-    return _corrected(f"{'http' if loopback else 'https'}://{plain}")
+    return corrected(f"{'http' if loopback else 'https'}://{plain}")
 
 
 def _split_port(scheme: str, rest: str) -> tuple[str, str | None]:
@@ -263,13 +263,13 @@ def _split_port(scheme: str, rest: str) -> tuple[str, str | None]:
         raise OriginError(
             "origin-has-userinfo",
             'has something before an "@"; an origin is scheme://host[:port].',
-            _corrected(f"{scheme}://{authority.rpartition('@')[2]}"),
+            corrected(f"{scheme}://{authority.rpartition('@')[2]}"),
         )
     if authority != rest:
         raise OriginError(
             "origin-has-path",
             "has something after the host; an origin is scheme://host[:port].",
-            _corrected(rest if "://" in rest else f"{scheme}://{authority}"),
+            corrected(rest if "://" in rest else f"{scheme}://{authority}"),
         )
     end = authority.rfind("]") + 1
     if "[" in authority[end:]:
@@ -282,18 +282,18 @@ def _parse_port(scheme: str, host: str, text: str | None) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= _MAX_PORT:
-        remedy = _corrected(f"{scheme}://{host}") if text == "" else None
+        remedy = corrected(f"{scheme}://{host}") if text == "" else None
         raise OriginError("origin-bad-port", f"has a port that is no number from 1 to {_MAX_PORT}.", remedy)
     port = int(text)
     if DEFAULT_PORTS.get(scheme) == port:
         raise OriginError(
             "origin-has-default-port",
             f"names {scheme}'s default port, which browsers leave out.",
-            _corrected(f"{scheme}://{host}"),
+            corrected(f"{scheme}://{host}"),
         )
     if text != str(port):
         raise OriginError(
-            "origin-bad-port", "has a port with leading zeros.", _corrected(f"{scheme}://{host}:{port}")
+            "origin-bad-port", "has a port with leading zeros.", corrected(f"{scheme}://{host}:{port}")
         )
     return port
 
@@ -329,14 +329,14 @@ def _check_host(scheme: str, host: str, port: int | str | None, prefix: str = ""
     try:
         check_host(host, special=scheme in DEFAULT_PORTS)
     except HostError as error:
-        remedy = None if error.better is None else _corrected(_spell(scheme, prefix + error.better, port))
+        remedy = None if error.better is None else corrected(_spell(scheme, prefix + error.better, port))
         raise OriginError(error.code, error.message, remedy) from None
 
 
 def _star_for(scheme: str, host: str, port: int | str | None) -> str | None:
     """The pattern that was meant by stars in front; a star elsewhere cannot be kept without widening it."""
     domain = host.lstrip("*.")
-    return _corrected(_spell(scheme, f"*.{domain}", port)) if domain and "*" not in domain else None
+    return corrected(_spell(scheme, f"*.{domain}", port)) if domain and "*" not in domain else None
 
 
 class Match(NamedTuple):

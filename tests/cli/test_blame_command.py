@@ -64,3 +64,21 @@ def test_a_log_that_tells_nothing_is_said_to(tmp_path):
     (tmp_path / "empty.jsonl").write_text("starting\n")
     status, _, err = invoke(BI, str(tmp_path / "empty.jsonl"))
     assert (status, "the log tells of no policy, and of no request of this origin" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["https://BI.example.com", f"{BI}/", f"{BI}:443", "HTTPS://bi.example.com:443/x", "bi.example.com"],
+)
+def test_an_origin_that_no_browser_writes_so_is_told_how_they_do(written, log, tmp_path):
+    (tmp_path / "empty.jsonl").touch()
+    _, out, err = invoke(written, log)
+    assert out.splitlines()[-1] == f"{written} is not let in"
+    assert err == f"{written} is taken as it is written; browsers write {BI}\n"
+    status, _, err = invoke(written, str(tmp_path / "empty.jsonl"))
+    assert (status, err.endswith(f"of this origin; browsers write {BI}\n")) == (2, True)
+
+
+@pytest.mark.parametrize("written", [BI, "null", "https://"])
+def test_an_origin_that_is_written_so_gets_no_such_hint(written, log):
+    assert "browsers write" not in invoke(written, log)[2]
