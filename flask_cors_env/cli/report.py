@@ -43,6 +43,8 @@ def command(
     **narrowed: str | None,
 ) -> None:
     """Say who was refused and why, which entries are used, and what stands out. - is standard input."""
+    if file is not None and as_plain_json:
+        raise click.UsageError("--html writes a page and --json prints JSON: name one of them")
     asked = reading.window(Window(**narrowed))
     found = reading.answers(logs, QUESTIONS, asked)
     made = report(found, asked)

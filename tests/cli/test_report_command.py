@@ -107,3 +107,11 @@ def test_a_folder_that_cannot_be_written_is_said_beside_the_report(engine, tmp_p
     found = invoke("report", str(log), "--engine", engine, "--cache", str(cache / "below"))
     said = f"{cache / 'below'} cannot be written, so what is read is not kept\n"
     assert (found.exit_code, found.stderr) == (0, said if engine == "duckdb" else "")
+
+
+def test_a_page_and_json_are_not_asked_for_at_once(tmp_path):
+    log, page = tmp_path / "audit.jsonl", tmp_path / "report.html"
+    log.touch()
+    found = invoke("report", str(log), "--json", "--html", str(page))
+    assert (found.exit_code, found.stdout, page.exists()) == (2, "", False)
+    assert found.stderr.endswith("Error: --html writes a page and --json prints JSON: name one of them\n")
