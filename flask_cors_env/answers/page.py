@@ -155,15 +155,21 @@ def _scale(top: int) -> Iterator[str]:
 
 def _stack(at: int, count: int, hour: str, reasons: Mapping[str, int], top: int) -> Iterator[str]:
     y, width = 100.0, 100 / count
-    for number, reason in enumerate(_DENIALS):
-        denied = reasons.get(reason, 0)
-        if denied:
-            height = _HEIGHT * denied / top
-            y -= height
-            yield (
-                f'<rect class="r{number}" x="{at * width:.3f}%" width="{width * 0.86:.3f}%" y="{y:.3f}%" '
-                f'height="{height:.3f}%"><title>{_text(hour)}: {denied:,} {reason}</title></rect>'
-            )
+    for number, reason in _coloured(reasons):
+        denied = reasons[reason]
+        height = _HEIGHT * denied / top
+        y -= height
+        yield (
+            f'<rect class="r{number}" x="{at * width:.3f}%" width="{width * 0.86:.3f}%" y="{y:.3f}%" '
+            f'height="{height:.3f}%"><title>{_text(hour)}: {denied:,} {_text(reason or "-")}</title></rect>'
+        )
+
+
+def _coloured(reasons: Mapping[str, int]) -> Iterator[tuple[int, str]]:
+    """The reasons that were given, each with its colour; what another version gives has one together."""
+    known = {reason: number for number, reason in enumerate(_DENIALS)}
+    found = ((known.get(reason, len(known)), reason) for reason, count in reasons.items() if count)
+    yield from sorted(found)
 
 
 def _turns(made: Report) -> list[Turn]:
@@ -203,10 +209,9 @@ def _legend(hours: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     for reasons in hours.values():
         counts.update(reasons)
     yield '<ul class="legend">'
-    for number, reason in enumerate(_DENIALS):
-        if counts[reason]:
-            mark = f'<svg aria-hidden="true"><rect class="r{number}" width="100%" height="100%"/></svg>'
-            yield f"<li>{mark}{reason} {counts[reason]:,}</li>"
+    for number, reason in _coloured(counts):
+        mark = f'<svg aria-hidden="true"><rect class="r{number}" width="100%" height="100%"/></svg>'
+        yield f"<li>{mark}{_text(reason or '-')} {counts[reason]:,}</li>"
     yield "</ul>"
 
 

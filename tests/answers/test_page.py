@@ -12,6 +12,7 @@ from flask_cors_env.answers.engine import answers
 from flask_cors_env.answers.page import page
 from flask_cors_env.answers.questions import WHOLE
 from flask_cors_env.answers.report import QUESTIONS, report
+from flask_cors_env.core.reason import Reason, Verdict
 
 MARKUP = "<script>alert(1)</script>\u202e&\"'"
 
@@ -91,3 +92,23 @@ def test_the_scale_of_the_hours_is_in_whole_requests(requests, scale, log):
     record |= {"cors.decision": verdict, "cors.reason": "origin_not_listed"}
     made = page_of(log, *[json.dumps(record).encode()] * max(requests, 1))
     assert re.findall(r'dy="-3" text-anchor="end">([0-9,]+)<', made) == scale
+
+
+def test_a_reason_of_another_version_has_a_bar_and_a_mark(log):
+    record = {"cors.schema": 1, "timestamp": "2026-03-02T04:00:00.000000Z", "event": "cors.decision"}
+    record |= {"cors.decision": "deny"}
+    reasons = [
+        *[reason.value for reason in Reason if reason.verdict is Verdict.DENY],
+        "from_mars",
+        MARKUP,
+        None,
+    ]
+    made = page_of(log, *(json.dumps(record | {"cors.reason": reason}).encode() for reason in reasons))
+    bars = re.findall(r'<rect class="r(\d)" [^>]*><title>2026-03-02T04: 1 ([^<]*)</title>', made)
+    heights = [float(height) for height in re.findall(r'height="([0-9.]+)%"><title>', made)]
+    assert [(int(number), reason) for number, reason in bars[:8]] == list(enumerate(reasons[:8]))
+    assert [number for number, _ in bars[8:]] == ["8", "8", "8"]
+    assert "from_mars" in dict(map(reversed, bars))
+    assert sum(heights) == pytest.approx(90 * 11 / 12, abs=0.01)
+    assert len(re.findall(r'class="r8" width="100%"', made)) == 3
+    assert ".r8 {" in made
