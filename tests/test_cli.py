@@ -287,5 +287,5 @@ def test_report_reads_standard_input_and_an_empty_log(tmp_path):
         cwd=tmp_path, env=environ, input="starting\n", capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == (
-        "0 decisions: none\n\n0 records of 0 writers; 0 torn, 0 repeated, 1 lines of others\n"
+        "0 decisions: none\n\n0 records of 0 writers; 0 torn, 0 repeated, 1 line of others\n"
     )

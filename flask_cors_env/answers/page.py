@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from flask_cors_env.answers.report import Entry, Probe, Report, Turn
+from flask_cors_env.answers.words import account_of, remarks
 from flask_cors_env.audit.event import clean
 from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_LOADED, POLICY_REJECTED
 from flask_cors_env.core.reason import Reason, Verdict
@@ -28,12 +29,6 @@ _DENIALS = [reason.value for reason in Reason if reason.verdict is Verdict.DENY]
 _STYLE = files(__package__).joinpath("page.css").read_text(encoding="ascii")
 #: Texts longer than this are broken into lines, and numbers stand left of a mark that is further right.
 _LONG, _EDGE = 40, 97
-
-
-#: What follows their number.
-UNDATED = (
-    "records do not tell when they were written (no time, or no offset from UTC), so no time here is theirs"
-)
 
 
 class _Cell(NamedTuple):
@@ -354,20 +349,11 @@ def _rejected(made: Report) -> Iterator[str]:
 
 def _integrity(made: Report) -> Iterator[str]:
     account = made.verification
-    duplicates = sum(writer.duplicates for writer in account.writers)
+    whole = "Every record is there or told lost." if account.is_whole else "Records are missing."
     yield "<h2>The log itself</h2>"
-    yield (
-        f"<p>{account.records:,} records of {len(account.writers):,} writers; {account.torn:,} torn, "
-        f"{duplicates:,} repeated, {account.foreign:,} lines of others. "
-        f"{'Every record is there or told lost.' if account.is_whole else 'Records are missing.'}</p>"
-    )
-    if made.undated:
-        yield f"<p>{made.undated:,} {UNDATED}.</p>"
-    if made.unclear:
-        told = "requests came over plain HTTP, where browsers do not say what they are"
-        yield f"<p>{made.unclear:,} {told}.</p>"
-    if not made.allows_are_told:
-        yield "<p>Not every allowed request is in the log or was asked for, so no entry is called unused.</p>"
+    yield f"<p>{account_of(account)}. {whole}</p>"
+    for remark in remarks(made):
+        yield f"<p>{remark[0].upper()}{remark[1:]}.</p>"
 
 
 def _number(value: int) -> _Cell:

@@ -65,11 +65,6 @@ def asked(shape: Shape) -> str:
     return clean(f"preflight {request.requested_method} {request.requested_headers or ''}".strip())
 
 
-def counted(requests: int) -> str:
-    """A number of requests in words."""
-    return f"{requests} request{'' if requests == 1 else 's'}"
-
-
 def safe(text: str) -> str:
     """*text* as it is where a terminal can take it, escaped where it cannot; a log may be anybody's."""
     return text if text.isascii() and text.isprintable() else clean(text, 10 * len(text))

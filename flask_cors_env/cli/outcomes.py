@@ -9,6 +9,7 @@ import click
 
 from flask_cors_env.answers.candidate import of_file
 from flask_cors_env.answers.replay import Judged, Outcome, Replay, replay
+from flask_cors_env.answers.words import counted
 from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.reading import Reading, reads
@@ -104,7 +105,7 @@ def lines(found: Replay, built: Built) -> Iterator[str]:
     for outcome, heading in _HEADINGS.items():
         told = gathered(found.of(outcome))
         if told:
-            yield f"{heading}: {asking.counted(found.requests(outcome))}"
+            yield f"{heading}: {counted(found.requests(outcome), 'request')}"
             yield from table(_HEAD, map(_row, told[:_SHOWN]))
             yield from _more(told)
             yield from _doubts(found.of(outcome)) if outcome is Outcome.UNDECIDABLE else ()
@@ -118,7 +119,7 @@ def _row(line: Line) -> tuple[str, ...]:
 
 def _more(told: list[Line]) -> Iterator[str]:
     if len(told) > _SHOWN:
-        yield f"and {len(told) - _SHOWN} more lines; --json has them all"
+        yield f"and {counted(len(told) - _SHOWN, 'more line')}; --json has them all"
 
 
 def _doubts(judged: Iterable[Judged]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from flask_cors_env.answers.migrate.written import env_file, toml_file
 from flask_cors_env.answers.narrowing import Entry
 from flask_cors_env.answers.replay import Outcome
 from flask_cors_env.answers.suggest import Suggestion, SuggestionError, suggest
+from flask_cors_env.answers.words import counted
 from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.outcomes import gathered
@@ -62,7 +63,7 @@ def _lines(found: Suggestion, form: str) -> Iterator[str]:
 
 def _dropped(found: Suggestion) -> Iterator[str]:
     for entry in found.dropped:
-        used = f"{asking.counted(entry.requests)}, by other entries now" if entry.requests else "not used"
+        used = f"{counted(entry.requests, 'request')}, by other entries now" if entry.requests else "not used"
         yield f"dropped: {clean(entry.resource)} {entry.setting} {clean(entry.text)}: {used}"
 
 
@@ -70,7 +71,7 @@ def _lacking(found: Suggestion) -> Iterator[str]:
     """What it does not let in, and what it cannot narrow."""
     for line in gathered(found.unkept):
         request = f"{line.resource} {line.origin} {line.request}"
-        yield f"not kept: {request}: {asking.counted(line.requests)} ({line.why})"
+        yield f"not kept: {request}: {counted(line.requests, 'request')} ({line.why})"
     for name in found.programs:
         yield f"not narrowed: {clean(name)}, which the program itself declares"
 
@@ -78,7 +79,7 @@ def _lacking(found: Suggestion) -> Iterator[str]:
 def _proof(found: Suggestion) -> str:
     kept, opened = found.proof.requests(Outcome.SAME), sum(judged.shape.requests for judged in found.opened)
     where = f"{found.built.policy.id} by the rules of {found.built.environment.name}"
-    return f"{where}: {asking.counted(kept)} kept, {found.lost} lost, {opened} let in that are refused"
+    return f"{where}: {counted(kept, 'request')} kept, {found.lost} lost, {opened} let in that are refused"
 
 
 def _as_value(found: Suggestion) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from flask_cors_env.answers.verify import Verification, Writer
+from flask_cors_env.answers.words import counted
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.render import as_json, table
 
@@ -41,7 +42,8 @@ def _lack(found: Verification) -> str:
     if not found.writers:
         return "no record was found"
     before = sum(writer.before for writer in found.writers)
-    return f"{found.missing} records are missing, and {before} before the first that was read"
+    missing = counted(found.missing, "record is missing", "records are missing")
+    return f"{missing}, and {before:,} before the first that was read"
 
 
 def _as_value(found: Verification) -> dict[str, Any]:

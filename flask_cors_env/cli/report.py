@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import click
 
-from flask_cors_env.answers.page import UNDATED, page
+from flask_cors_env.answers.page import page
 from flask_cors_env.answers.questions import Window
 from flask_cors_env.answers.report import QUESTIONS, Report, report
+from flask_cors_env.answers.words import account_of, counted, remarks
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.asking import when as _when
 from flask_cors_env.cli.reading import Reading, reads
@@ -134,7 +135,7 @@ def _summary(made: Report) -> Iterator[str]:
     counts = {verdict: made.total(verdict) for verdict in Verdict}
     told = ", ".join(f"{count:,} {_PAST[verdict]}" for verdict, count in counts.items() if count)
     between = f", {_when(made.first)} to {_when(made.last)} UTC" if made.first else ""
-    yield f"{sum(counts.values()):,} decisions{between}: {told or 'none'}"
+    yield f"{counted(sum(counts.values()), 'decision')}{between}: {told or 'none'}"
 
 
 def _sections(made: Report) -> Iterator[_Section]:
@@ -210,19 +211,12 @@ def _entries(made: Report) -> Iterator[_Section]:
 
 def _integrity(made: Report) -> Iterator[str]:
     account = made.verification
-    duplicates = sum(writer.duplicates for writer in account.writers)
-    yield (
-        f"{account.records:,} records of {len(account.writers):,} writers; {account.torn:,} torn, "
-        f"{duplicates:,} repeated, {account.foreign:,} lines of others"
-    )
+    yield account_of(account)
     if account.told:
-        yield f"{account.told:,} records were lost, as the log itself tells"
+        lost = counted(account.told, "record was lost", "records were lost")
+        yield f"{lost}, as the log itself tells"
     if not account.is_whole:
         missing = account.missing + sum(writer.before for writer in account.writers)
-        yield f"{missing:,} records are missing: flask cors verify says which"
-    if made.undated:
-        yield f"{made.undated:,} {UNDATED}"
-    if not made.allows_are_told:
-        yield "not every allowed request is in the log or was asked for, so no entry is called unused"
-    if made.unclear:
-        yield f"{made.unclear:,} requests came over plain HTTP, where browsers do not say what they are"
+        lacking = counted(missing, "record is missing", "records are missing")
+        yield f"{lacking}: flask cors verify says which"
+    yield from remarks(made)

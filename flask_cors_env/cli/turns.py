@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from flask_cors_env.answers.blame import Blame, Cause, Since, Turn, blame, question
+from flask_cors_env.answers.words import counted
 from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.reading import Reading, reads
@@ -76,7 +77,7 @@ def _end(since: Since, *, several: bool) -> Iterator[str]:
     last = f", the last at {asking.when(since.last)}" if since.last else ""
     yield f"let in to {_where(turn, several=several)} by {entry}"
     yield f"  {begun} {asking.when(turn.at)} ({_cause(turn)})"
-    yield f"  {asking.counted(since.requests)} allowed{last}"
+    yield f"  {counted(since.requests, 'request')} allowed{last}"
 
 
 def _cause(turn: Turn) -> str:

@@ -57,7 +57,7 @@ def test_a_log_without_a_decision_makes_a_page_that_says_so(log):
     made = page_of(log, b"booting")
     assert "<p>No decision.</p>" in made
     assert "<svg" not in made
-    assert "0 records of 0 writers; 0 torn, 0 repeated, 1 lines of others." in made
+    assert "0 records of 0 writers; 0 torn, 0 repeated, 1 line of others." in made
 
 
 def test_many_hours_are_put_together_and_none_is_left_out(log):

@@ -11,7 +11,6 @@ from answers.generated import Generated
 from click.testing import CliRunner
 
 from flask_cors_env.answers.engine import ENGINES
-from flask_cors_env.answers.page import UNDATED
 from flask_cors_env.cli import cors
 
 #: Open to be read, and every read of it fails.
@@ -63,7 +62,7 @@ def test_a_report_says_how_many_records_do_not_tell_when_they_were_written(tmp_p
     times = ["2026-03-02T12:00:00", "2026-03-02T12:00:00+01:00", 1772452800, "noon"]
     log.write_text("\n".join(json.dumps(record | {"timestamp": time}) for time in times))
     found = invoke("report", str(log)).output.splitlines()
-    said = f"2 {UNDATED}"
+    said = "2 records do not tell when they were written (no time, or no UTC offset), so no time is theirs"
     assert found[0] == "4 decisions, 2026-03-02T11:00:00 to 2026-03-02T12:00:00 UTC: 4 allowed"
     assert said in found
     assert json.loads(invoke("report", str(log), "--json").output)["integrity"]["undated"] == 2
@@ -115,3 +114,34 @@ def test_a_page_and_json_are_not_asked_for_at_once(tmp_path):
     found = invoke("report", str(log), "--json", "--html", str(page))
     assert (found.exit_code, found.stdout, page.exists()) == (2, "", False)
     assert found.stderr.endswith("Error: --html writes a page and --json prints JSON: name one of them\n")
+
+
+def test_one_is_not_told_as_several(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    record = {
+        "cors.schema": 1,
+        "event": "cors.decision",
+        "cors.decision": "allow",
+        "cors.origin": "https://x",
+    }
+    policy = {"cors.schema": 1, "event": "cors.policy.loaded", "cors.audit.level": "deny"}
+    gap = {
+        "cors.schema": 1,
+        "event": "cors.audit.gap",
+        "cors.audit.lost": 1,
+        "log.record.uid": "0123456789ab-4",
+    }
+    others = (
+        {**one, "timestamp": "2026-03-02T12:00:00Z", "log.record.uid": f"0123456789ab-{number}"}
+        for number, one in ((2, policy), (4, gap))
+    )
+    log.write_text("\n".join(map(json.dumps, (record, *others))) + "\nbooting\n")
+    assert invoke("report", str(log), "--top", "1").output.splitlines()[0] == "1 decision: 1 allowed"
+    assert invoke("report", str(log)).output.splitlines()[-6:] == [
+        "2 records of 1 writer; 0 torn, 0 repeated, 1 line of others",
+        "1 record was lost, as the log itself tells",
+        "1 record is missing: flask cors verify says which",
+        "1 record does not tell when it was written (no time, or no UTC offset), so no time is its own",
+        "not every allowed request is in the log or was asked for, so no entry is called unused",
+        "1 request came over plain HTTP, where browsers do not say what they are",
+    ]
