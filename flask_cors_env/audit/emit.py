@@ -27,6 +27,7 @@ from flask_cors_env.audit.render import LINE_LIMIT, NO_PART, Part, Record, Rende
 from flask_cors_env.audit.routes import Route, Routes
 from flask_cors_env.audit.signals import cors_audit_lost, tell
 from flask_cors_env.audit.sink import Sink
+from flask_cors_env.core.failure import ends
 
 _OURS = NAMES - {"trace_id", "span_id"}
 _BOUND_LIMIT = 32
@@ -35,8 +36,6 @@ _LARGEST = 2**63 - 1
 EVER_BOUND: Any = getattr(structlog.contextvars, "_CONTEXT_VARS", True)
 #: How many of `AuditLog.own` are remembered: a few hundred bytes each.
 _REMEMBERED = 1024
-#: Whatever the log does, the request goes on. What a processor drops is no Exception.
-_FAILURES = (Exception, structlog.DropEvent)
 #: In nanoseconds.
 _SECOND = 1_000_000_000
 
@@ -185,7 +184,7 @@ class AuditLog:
             own: Its other fields.
 
         Returns:
-            Its ``log.record.uid``; "" where the app's logging has no use for this level.
+            Its ``log.record.uid``; "" where it is lost, or the app's logging has no use for this level.
         """
         writer, uid = self._writer, ""
         begun, second = self._second
@@ -199,9 +198,13 @@ class AuditLog:
                 return ""
             uid = f"{writer.prefix}{writer.next()}"
             route.emit(now, uid, record, own)
-        except _FAILURES as error:
+        except BaseException as error:
+            if not uid:
+                writer.uid()
             self._lose(writer, now, error)
-            return uid or writer.uid()
+            if ends(error):
+                raise
+            return ""
         if writer.lost:
             self._tell_loss(writer, route)
         return uid
@@ -241,9 +244,11 @@ class AuditLog:
         record = self.record("error", GAP, fields)
         try:
             route.emit(self._now(), writer.uid(), record, NO_PART)
-        except _FAILURES as error:
+        except BaseException as error:
             writer.lose(since, type(error).__name__, lost + 1)
             self._say_lost()
+            if ends(error):
+                raise
 
 
 _LOGS: weakref.WeakSet[AuditLog] = weakref.WeakSet()

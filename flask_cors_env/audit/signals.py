@@ -13,6 +13,8 @@ from typing import Any
 
 from blinker import NamedSignal, Namespace
 
+from flask_cors_env.core.failure import ends
+
 _signals = Namespace()
 
 cors_decided: NamedSignal = _signals.signal(
@@ -46,7 +48,9 @@ def tell(signal: NamedSignal, sender: Any, **told: Any) -> None:
     for receiver in signal.receivers_for(sender):
         try:
             receiver(sender, **told)
-        except Exception:  # noqa: BLE001 - a listener's fault is not the request's
+        except BaseException as error:
+            if ends(error):
+                raise
             _count(signal)
 
 

@@ -159,9 +159,9 @@ class FileSink:
     """
 
     def __init__(self, path: str) -> None:
+        self._descriptor = -1
         self._path = path
         self._outlet = Outlet()
-        self._descriptor = -1
         self._identity = (0, 0)
         self._may_block = False
         self._due = 0.0
@@ -183,6 +183,12 @@ class FileSink:
             self._torn = not self._may_block
             raise
         self._torn = False
+
+    def __del__(self) -> None:
+        """An app that is gone leaves no descriptor behind."""
+        if self._descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(self._descriptor)
 
     def _look(self, now: float) -> None:
         """Open the path anew if it is another file by now."""

@@ -6,11 +6,11 @@ Pure: the same policy and request give the same decision. What a client sent nev
 
 from __future__ import annotations
 
-import functools
 from enum import IntEnum
 from typing import NamedTuple
 
 from flask_cors_env.core import protocol
+from flask_cors_env.core.failure import ends
 from flask_cors_env.core.near import Near
 from flask_cors_env.core.origin import Match, is_serialized
 from flask_cors_env.core.policy import (
@@ -67,7 +67,7 @@ class Decision(NamedTuple):
     fields: Fields = ()
     vary: tuple[str, ...] = ()
     status: int | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
     @property
     def reason(self) -> Reason:
@@ -94,7 +94,6 @@ class _Remedy(NamedTuple):
     hint: str
 
 
-@functools.lru_cache(maxsize=256)
 def _remedy(resource: Resource | None, reason: Reason, *, by_default: bool) -> _Remedy:
     """What changes an outcome; *by_default*: one that rests on a default of development."""
     setting = reason.setting
@@ -169,7 +168,7 @@ class _Refusal(NamedTuple):
 
     reason: Reason
     near: Near | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 def _judge_origin(resource: Resource, request: Request, origin: str) -> Match | _Refusal:
@@ -193,7 +192,9 @@ def _ask(resource: Resource, request: Request, origin: str) -> Match | _Refusal:
     try:
         if not (null and resource.allow_credentials) and origin_allowed_by_function(resource, request):
             return Match(Reason.ORIGIN_CALLABLE, "callable")
-    except Exception as error:  # noqa: BLE001 - the application's code; whatever it raises, nothing is shared
+    except BaseException as error:
+        if ends(error):
+            raise
         return _Refusal(Reason.INTERNAL_ERROR, error=error)
     return _Refusal(Reason.NULL_NOT_ALLOWED if null else Reason.ORIGIN_NOT_LISTED)
 

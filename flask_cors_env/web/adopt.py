@@ -8,12 +8,13 @@ such a request through the wrapper.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, after_this_request, appcontext_pushed, request
+from flask import Flask, Response, appcontext_pushed, request
 from werkzeug.datastructures import Headers
 
 from flask_cors_env.web.extension import KEY, govern_marked_views
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 #: Apps that were looked at, with the number of views they had.
 _LOOKED_AT: weakref.WeakKeyDictionary[Flask, int] = weakref.WeakKeyDictionary()
 _LOCK = threading.Lock()
+_PASSING = "flask_cors_env.passing"
 
 
 def watch() -> None:
@@ -45,15 +47,31 @@ def _look(app: Flask, **_: Any) -> None:
 
 
 def _take_through(app: Flask, source: Source) -> None:
-    """Take each request that came past the wrapper through it: by a hook ahead of the app's own."""
+    """
+    Take each request that came past the wrapper through it.
 
-    def hook() -> Response | None:
+    By hooks that stand where the wrapper would: the first ahead of the app's own, the others after them.
+    """
+
+    def enter() -> Response | None:
         if SERVED_BY in request.environ:
             return None
         passing = _Passing()
-        return passing.finish(Middleware(passing, source)(request.environ, passing.answer))
+        request.environ[_PASSING] = passing
+        return passing.begin(Middleware(passing, source)(request.environ, passing.answer))
 
-    app.before_request_funcs.setdefault(None, []).insert(0, hook)
+    def leave(response: Response) -> Response:
+        passing: _Passing | None = request.environ.pop(_PASSING, None)
+        return response if passing is None else passing.send_through(response)
+
+    def fail(error: BaseException | None) -> None:
+        passing: _Passing | None = request.environ.pop(_PASSING, None)
+        if passing is not None and error is not None:
+            passing.raise_in_it(error)
+
+    app.before_request_funcs.setdefault(None, []).insert(0, enter)
+    app.after_request_funcs.setdefault(None, []).insert(0, leave)  # they run from the last to the first
+    app.teardown_request_funcs.setdefault(None, []).insert(0, fail)
 
 
 class _Passing:
@@ -62,25 +80,39 @@ class _Passing:
     def __init__(self) -> None:
         self._start: StartResponse | None = None
         self._head: tuple[str, list[tuple[str, str]]] = ("", [])
+        self._body: Iterable[bytes] = ()
+        self._error: BaseException | None = None
 
     def __call__(self, _environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self._start = start_response
-        return []
+        return self._chunks()
+
+    def _chunks(self) -> Iterator[bytes]:
+        if self._error is not None:
+            raise self._error
+        yield b""
 
     def answer(self, status: str, headers: list[tuple[str, str]], _exc_info: Any = None, /) -> Any:
         self._head = (status, headers)
         return lambda _: None
 
-    def finish(self, body: Iterable[bytes]) -> Response | None:
-        """The answer, if the wrapper gave one; else the app answers, and its response is sent through."""
+    def begin(self, body: Iterable[bytes]) -> Response | None:
+        """The answer, if the wrapper gave one; else None, and the app answers."""
         if self._start is None:
             status, headers = self._head
             return Response(b"".join(body), status, headers)
-        after_this_request(self._send_through)
+        self._body = body
         return None
 
-    def _send_through(self, response: Response) -> Response:
+    def send_through(self, response: Response) -> Response:
+        """The app's response, with what the wrapper makes of its head."""
         if self._start is not None:
             self._start(response.status, list(response.headers))
             response.headers = Headers(self._head[1])
         return response
+
+    def raise_in_it(self, error: BaseException) -> None:
+        """Let the wrapper see *error*, which the app raised."""
+        self._error = error
+        with contextlib.suppress(type(error)):
+            list(self._body)

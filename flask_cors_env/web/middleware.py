@@ -79,7 +79,7 @@ class Middleware:
         response = _Response(self, environ, start_response, active, outcome)
         try:
             body = self._app(environ, response.start)
-        except Exception:
+        except BaseException:
             response.raised()
             raise
         return body if response.recorded else _Watched(body, response)
@@ -152,7 +152,7 @@ class _Watched:
             return next(self._chunks)
         except StopIteration:
             raise
-        except Exception:
+        except BaseException:
             self._response.raised()
             self.close()
             raise

@@ -8,7 +8,7 @@ in bounds, under all that they depend on; a request adds what is its own to a co
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flask_cors_env.audit.emit import AuditLog
@@ -60,7 +60,7 @@ class Outcome:
     What follows from one decision.
 
     Attributes:
-        request: As it was decided on; its path is that of whoever asked first.
+        request: As it was decided on; without its path where it was remembered.
         decision: As it was made.
         fields: To be set on the application's response; one named ``Vary`` is merged.
         answer: What is answered at once; None where the application answers.
@@ -134,7 +134,8 @@ class Active:
         except Exception:  # noqa: BLE001 - fail closed, whatever it is
             _LOG.exception("a CORS decision failed; nothing is shared")
             request = request_of(environ, origin)
-            status = Status.FORBIDDEN if request.kind is Kind.PREFLIGHT else None
+            is_answered = request.kind is Kind.PREFLIGHT or self.policy.enforces
+            status = Status.FORBIDDEN if is_answered else None
             reasons = (Reason.INTERNAL_ERROR,)
             decision = Decision(request.kind, Verdict.DENY, reasons, vary=("Origin",), status=status)
             return self.following(environ, request, decision)
@@ -172,7 +173,8 @@ class Active:
             return
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[key] = found
+        # the path is whoever asked first's, of any length
+        self._known[key] = replace(found, request=found.request._replace(path=""))
 
     def following(self, environ: WSGIEnvironment, request: Request, decision: Decision) -> Outcome:
         """What follows from *decision*."""

@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, current_app, has_request_context
@@ -27,6 +28,7 @@ from flask_cors_env.config.sources import Entry, read_arguments
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.path import PathError, PathIndex, PathPattern, parse_path
 from flask_cors_env.core.policy import Policy, Resource
+from flask_cors_env.core.protocol import MAX_METHOD
 from flask_cors_env.web import marks
 from flask_cors_env.web.marks import Mark
 
@@ -261,14 +263,15 @@ class Selector:
         self._table = table
         self._narrowed: dict[tuple[str, frozenset[str], bool], Resource] = {}
         self._sole: dict[int, bool] = {}
+        self._rules = 0
         self._mark = functools.lru_cache(maxsize=_REMEMBERED)(functools.partial(marks.of_view, app))
         self._prefixes = PathIndex(_prefix_entries(table.blueprints.values()))
 
     def for_preflight(self, environ: WSGIEnvironment, path: str, method: str) -> Resource | None:
         """What governs a request of *method* for *path*, with the methods that its answer may list."""
         adapter = self._adapter(environ)
-        if adapter is None:
-            return self._for_unrouted(path)
+        if adapter is None:  # the app will refuse it, so it takes no method
+            return _without_methods(self._for_unrouted(path))
         rule = _rule(adapter, method)
         found = self._for_endpoint(_endpoint_of(rule), path, method)
         return None if found is None else self._with_own_methods(found, adapter, rule, path, method)
@@ -305,7 +308,8 @@ class Selector:
     def _mark_of(self, endpoint: str, method: str) -> Mark | None:
         view = self._app.view_functions.get(endpoint)
         try:
-            found = self._mark(view, method)
+            known = len(method) <= MAX_METHOD
+            found = self._mark(view, method) if known else marks.of_view(self._app, view, method)
         except TypeError:  # a view without a hash
             found = marks.of_view(self._app, view, method)
         return found or self._table.above.get(endpoint)
@@ -369,6 +373,9 @@ class Selector:
         return {method: _endpoint_of(found) for method, found in rules.items()}
 
     def _is_sole(self, rule: Rule) -> bool:
+        count = length_hint(self._app.url_map.iter_rules())
+        if count != self._rules:  # the map is the app's, and may grow
+            self._sole, self._rules = {}, count
         known = self._sole.get(id(rule))  # it has no hash, and stays in the map
         if known is None:
             known = self._sole[id(rule)] = _is_sole(rule, self._app.url_map)
@@ -378,6 +385,12 @@ class Selector:
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _left_alone(endpoint: str) -> Resource:
     return Resource(name=f"view:{endpoint}", enabled=False, exempt=True)
+
+
+def _without_methods(resource: Resource | None) -> Resource | None:
+    if resource is None or AUTO not in resource.methods:
+        return resource
+    return dataclasses.replace(resource, methods=frozenset())
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
