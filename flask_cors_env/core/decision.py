@@ -96,6 +96,8 @@ class _Remedy(NamedTuple):
 
 def _remedy(resource: Resource | None, reason: Reason, *, by_default: bool) -> _Remedy:
     """What changes an outcome; *by_default*: one that rests on a default of development."""
+    if reason is Reason.ORIGIN_NOT_LISTED and resource is not None and resource.origin_function is not None:
+        return _Remedy(None, "Let the function given as origins let it in.")
     setting = reason.setting
     if by_default and resource is not None:
         setting = "ORIGINS" if "ORIGINS" in resource.defaulted else "ALLOW_HEADERS"

@@ -711,3 +711,12 @@ def test_a_hostile_request_is_about_the_work_of_an_ordinary_one(calls, hostile):
         calls(decide, policy, request) for request in (preflight("PUT", "x-a"), get(EVIL, path="/api/x"))
     )
     assert calls(decide, policy, hostile) <= 2 * ordinary
+
+
+def test_the_remedy_of_what_a_function_refused_is_the_function():
+    policy = Policy([Resource.parse(origins=lambda *, origin, request: False)])  # noqa: ARG005 - the contract's names
+    decision = decide(policy, Request("https://app.example.com"))
+    assert (decision.remedy_variable, decision.remedy_hint) == (
+        None,
+        "Let the function given as origins let it in.",
+    )
