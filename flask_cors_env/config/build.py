@@ -306,7 +306,7 @@ class _Draft:
         self._chains = self._chains or {DEFAULT: ((),)}
         self.bases = [self._resource(name) for name in self._chains]
         for scope in inputs.scopes:
-            base = self._chains.get(scope.base or DEFAULT, ((),))
+            base = self._chains.get(scope.base or "", ((),))  # no resource is called nothing
             self._chains[scope.name] = ((RESOURCES, scope.name), *base)
         self.scoped = [self._resource(scope.name) for scope in inputs.scopes]
         self.governed = self.bases + self.scoped if inputs.whole else self.scoped

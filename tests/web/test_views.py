@@ -657,3 +657,38 @@ def test_auto_methods_are_those_the_url_map_routes():
     assert [allows(app, method=method) for method in ("PUT", "DELETE", "PATCH")] == [True, True, False]
     response = preflight(app.test_client(), "/report", origin=BI)
     assert response.headers["Access-Control-Allow-Methods"] == "DELETE, GET, HEAD, PUT"
+
+
+NAMED_DEFAULT = {
+    "CORS_ENV": "production",
+    "CORS_RESOURCES__DEFAULT__PATH": "/x/*",
+    "CORS_RESOURCES__DEFAULT__ALLOW_CREDENTIALS": "true",
+    "CORS_RESOURCES__DEFAULT__ORIGINS": BI,
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [({}, {}), ({"origins": BI}, {"Access-Control-Allow-Origin": BI})],
+    ids=["bare", "with origins of its own"],
+)
+def test_a_view_outside_a_resource_that_is_named_default_inherits_nothing_of_it(options, fields):
+    app = Flask(__name__)
+    CORS(app, environ=NAMED_DEFAULT)
+
+    @app.get("/y")
+    @cross_origin(**options)
+    def y():
+        return ""
+
+    assert protocol_fields(app.test_client().get("/y", headers={"Origin": BI})) == {"Vary": "Origin"} | fields
+
+
+def test_a_blueprint_outside_a_resource_that_is_named_default_inherits_nothing_of_it():
+    app = Flask(__name__)
+    CORS(app, environ=NAMED_DEFAULT)
+    reports = Blueprint("reports", __name__, url_prefix="/y")
+    reports.get("/")(lambda: "")
+    CORS(reports, methods=["GET"])
+    app.register_blueprint(reports)
+    assert protocol_fields(app.test_client().get("/y/", headers={"Origin": BI})) == {"Vary": "Origin"}
