@@ -15,11 +15,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flask_cors_env.config.environment import ENVIRONMENTS
-from flask_cors_env.config.errors import NAME_LIMIT, Fault, Problem, shown
-from flask_cors_env.config.layers import PREFIX, RESOURCES, Entry, Layer, meant, read_resources, read_variable
+from flask_cors_env.config.errors import NAME_LIMIT, Fault, FaultyValueError, Problem, as_text, shown
+from flask_cors_env.config.layers import (
+    PREFIX,
+    RESOURCES,
+    Entry,
+    Layer,
+    json_object,
+    meant,
+    read_resources,
+    read_variable,
+)
 from flask_cors_env.config.settings import VARIABLES
 
-_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?")
+_HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
 _OVERLAYS = "environments"
 
@@ -101,7 +110,12 @@ def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer
     layer = Layer(shown(path, NAME_LIMIT))
     try:
         text = Path(path).read_text(encoding="utf-8")
-        tree: Any = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
+        tree: Any = (
+            json.loads(text, object_pairs_hook=json_object) if path.endswith(".json") else tomllib.loads(text)
+        )
+    except FaultyValueError as error:
+        layer.blame(Path(path).name, error.faults[0])
+        return [layer]
     except (OSError, ValueError, RecursionError) as error:
         layer.problems.append(_unreadable_policy(path, named_by, error))
         return [layer]
@@ -110,7 +124,7 @@ def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer
         return [layer]
     lines = {} if path.endswith(".json") else dict(toml_lines(text))
     overlays = tree.pop(_OVERLAYS, {})
-    _check_overlays(layer, overlays)
+    _check_overlays(layer, overlays, lines)
     _read_tree(layer, tree, lines)
     if not isinstance(overlays, Mapping) or not isinstance(overlays.get(environment), Mapping):
         return [layer]
@@ -156,26 +170,42 @@ def _unreadable_policy(path: str, named_by: Entry, error: Exception) -> Problem:
     return named_by.problem(Fault("file-malformed", f"is no {kind}.", where, "Mend the file"))
 
 
-def _check_overlays(layer: Layer, overlays: Any) -> None:
+_TABLE = "Write one table for each environment: [environments.production], or none"
+
+
+def _check_overlays(layer: Layer, overlays: Any, lines: Mapping[tuple[str, ...], int]) -> None:
+    """Note overlays that are of no environment, or no tables: what they were to close would stay open."""
     if not isinstance(overlays, Mapping):
-        layer.blame(_OVERLAYS, Fault("wrong-type", "is no table of environments.", overlays))
+        fault = Fault("wrong-type", "is no table of environments.", as_text(overlays), _TABLE)
+        _blame_overlay(layer, (_OVERLAYS,), fault, lines)
         return
-    for name in overlays:
+    for name, overlay in overlays.items():
         if name not in ENVIRONMENTS:
-            fault = Fault(
-                "unknown-environment", "is no environment.", name, f"Write: {', '.join(ENVIRONMENTS)}"
-            )
-            layer.blame(f"{_OVERLAYS}.{shown(name)}", fault)
+            remedy = f"Write: {', '.join(ENVIRONMENTS)}"
+            fault = Fault("unknown-environment", "is no environment.", name, remedy)
+            _blame_overlay(layer, (_OVERLAYS, name), fault, lines)
+        elif not isinstance(overlay, Mapping):
+            fault = Fault("wrong-type", "is no table of settings.", as_text(overlay), _TABLE)
+            _blame_overlay(layer, (_OVERLAYS, name), fault, lines)
+
+
+def _blame_overlay(
+    layer: Layer, path: tuple[str, ...], fault: Fault, lines: Mapping[tuple[str, ...], int]
+) -> None:
+    where = Layer(f"{layer.source}:{lines[path]}" if path in lines else layer.source)
+    where.blame(".".join(map(shown, path)), fault)
+    layer.problems += where.problems
 
 
 def toml_lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Where the keys of a TOML text stand: the path of tables and key, with the line number from 1."""
+    """Where the tables and keys of a TOML text stand: the path, with the line number from 1."""
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
         header = _HEADER.fullmatch(line)
         key = _KEY.match(line)
         if header is not None:
             table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            yield table, number
         elif key is not None:
             yield (*table, key[1].strip("\"'")), number
 

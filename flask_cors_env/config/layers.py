@@ -239,7 +239,7 @@ def _decoded(layer: Layer, label: str, path: Path, value: Any) -> Mapping[Any, A
     if isinstance(value, str):
         fault = Fault("not-json", "is no JSON object.", value, _OBJECT_RULE)
         try:
-            decoded = json.loads(values.unquote(value), object_pairs_hook=_object)
+            decoded = json.loads(values.unquote(value), object_pairs_hook=json_object)
         except FaultyValueError as error:
             (fault,) = error.faults
         except (ValueError, RecursionError):
@@ -251,13 +251,15 @@ def _decoded(layer: Layer, label: str, path: Path, value: Any) -> Mapping[Any, A
     return None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object, whose names have to be unique: of two the standard library drops one."""
     made = dict(pairs)
     if len(made) < len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]  # adds
-        raise FaultyValueError(Fault("json-duplicate-name", "is there twice in one object.", twice))
+        raise FaultyValueError(
+            Fault("json-duplicate-name", "is there twice in one object.", twice, "Keep one of them")
+        )
     return made
 
 

@@ -152,6 +152,33 @@ def test_a_policy_file_that_cannot_be_used_is_one_problem(name, text, code, tmp_
     assert [problem.code for problem in found] == [code]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "place", "value"),
+    [
+        ("cors.toml", "# cut\n[[environments.production]]\norigins = []\n", ":2", "[{'origins': []}]"),
+        ("cors.toml", "[environments]\nproduction = 'none'\n", ":2", "none"),
+        ("cors.json", '{"environments": {"production": null}}', "", "None"),
+        ("cors.json", '{"environments": {"production": []}}', "", "[]"),
+    ],
+)
+def test_an_overlay_that_is_no_table_is_refused_where_it_stands(name, text, place, value, tmp_path):
+    path = written(tmp_path, text, name)
+    (found,) = problems(config_file=path)
+    assert (found.code, found.variable, found.source, found.value, found.remedy) == (
+        "wrong-type",
+        "environments.production",
+        f"{path}{place}",
+        value,
+        "Write one table for each environment: [environments.production], or none",
+    )
+
+
+def test_a_name_that_is_twice_in_an_object_of_a_policy_file_is_refused(tmp_path):
+    path = written(tmp_path, '{"resources": {"api": {"path": "/*"}, "api": {"path": "/x"}}}', "cors.json")
+    (found,) = problems(config_file=path)
+    assert (found.code, found.source, found.value) == ("json-duplicate-name", path, "api")
+
+
 def test_an_argument_that_hides_an_operators_value_is_told():
     inputs = {
         "environ": {"CORS_ENV": "production", "CORS_ORIGINS": APP},
