@@ -9,6 +9,7 @@ See https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -217,12 +218,15 @@ def _glob_for(text: str) -> str | None:
 
 
 def compile_call(text: str) -> str | None:
-    """The call that compiles *text*, if it can be compiled."""
+    """The call that compiles *text*, if it can be compiled, and without a warning."""
     try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError, Warning):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            re.compile(text)
+    except (re.error, ValueError, OverflowError, RecursionError, Warning):
         return None
-    return f"re.compile({text!r}) as an argument" if '"' in text else f're.compile(r"{text}") as an argument'
+    is_plain = text.isascii() and text.isprintable() and '"' not in text
+    return f're.compile(r"{text}") as an argument' if is_plain else f"re.compile({text!a}) as an argument"
 
 
 def _split_scheme(text: str) -> tuple[str, str]:

@@ -177,3 +177,20 @@ def test_every_default_is_typed_once(setting):
 )
 def test_one_matching_outer_pair_of_quotes_is_removed(text, plain):
     assert values.unquote(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("setting", "text", "remedy"),
+    [
+        ("ALLOW_HEADERS", "x{" + "9" * 5000 + "}", None),
+        ("ALLOW_HEADERS", "[[a-z]", None),
+        ("ALLOW_HEADERS", "\\\x1b", r"Write: re.compile('\\\x1b') as an argument"),
+        ("ORIGINS", "https://[[a-z].example", None),
+    ],
+    ids=["too large a number", "of a warning", "not printable", "an origin, of a warning"],
+)
+def test_what_compiles_badly_is_refused_in_silence(setting, text, remedy, recwarn):
+    (found,) = refused(**{setting: text}).problems
+    assert found.code in {"header-is-regex", "origin-is-regex"}
+    assert found.remedy == remedy
+    assert list(recwarn) == []
