@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flask_cors_env.config import values
-from flask_cors_env.config.errors import Fault, FaultyValueError, Problem
+from flask_cors_env.config.errors import Fault, FaultyValueError, Problem, as_text
 from flask_cors_env.config.layers import (
     RESOURCES,
     Entry,
@@ -159,7 +159,7 @@ def _set_twice(entries: Sequence[Entry]) -> Iterator[Problem]:
     seen: dict[Path, Entry] = {}
     for entry in entries:
         first = seen.setdefault(entry.path, entry)
-        if not _same(first, entry):
+        if first is not entry and not _same(first, entry):
             message = f"is set beside {first.variable}, to another value."
             yield entry.problem(Fault("set-twice", message, None, "Keep one of them"))
 
@@ -176,12 +176,12 @@ def _shadowed(stacks: Stacks) -> Iterator[Problem]:
 
 
 def _same(one: Entry, other: Entry) -> bool:
-    """Whether two entries of one leaf mean the same, however they are written."""
+    """Whether two entries of one leaf mean the same, however they are written; faulty ones: read the same."""
     parse = VARIABLES[one.path[-1]].parse
     try:
-        return bool(one.value == other.value or parse(one.value) == parse(other.value))
+        return bool(parse(one.value) == parse(other.value))
     except FaultyValueError:
-        return False
+        return as_text(one.value) == as_text(other.value)
 
 
 class _Raw(NamedTuple):

@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from config.configured import APP, OTHER, canonical, problems, refused, resource
+from config.configured import APP, OTHER, canonical, codes, problems, refused, resource
 from flask import Flask
 
 BOTH = [APP, OTHER]
@@ -312,3 +312,26 @@ def test_elements_of_a_python_list_are_never_trimmed(element, code):
 def test_other_types_are_no_lists(value):
     ((code, variable, _),) = problems(options={"origins": value})
     assert (code, variable) == ("wrong-type", "origins")
+
+
+class Elementwise:
+    """Compares as an array does."""
+
+    def __eq__(self, other):
+        return self
+
+    __hash__ = None
+
+    def __bool__(self):
+        raise ValueError("the truth of several values is ambiguous")
+
+    def __str__(self):
+        return "[a b]"
+
+
+@pytest.mark.parametrize("odd", [Elementwise(), float("nan")], ids=["an array", "not a number"])
+@pytest.mark.parametrize("variables", [{}, {"ORIGINS": "https://a.example"}], ids=["alone", "over another"])
+def test_a_value_that_is_no_equal_of_itself_is_of_the_wrong_type_and_no_more(odd, variables):
+    found = refused(options={"origins": odd}, **variables).problems
+    assert codes(found)[0] == "wrong-type"
+    assert "set-twice" not in codes(found)
