@@ -256,7 +256,17 @@ class _Response:
         outcome: What follows from its decision; None where that is made when the app has routed it.
     """
 
-    __slots__ = ("_active", "_by", "_environ", "_outcome", "_path", "_start_response", "_uid", "recorded")
+    __slots__ = (
+        "_active",
+        "_by",
+        "_environ",
+        "_origin",
+        "_outcome",
+        "_path",
+        "_start_response",
+        "_uid",
+        "recorded",
+    )
 
     def __init__(
         self,
@@ -271,6 +281,7 @@ class _Response:
         self._start_response = start_response
         self._active = active
         self._outcome = outcome
+        self._origin: str | None = environ.get("HTTP_ORIGIN")
         self._path: str = environ.get("PATH_INFO", "")
         self._uid = ""
         self.recorded = False
@@ -319,7 +330,7 @@ class _Response:
     def _decided(self) -> Outcome:
         """What follows from the decision, which is made now if it is not yet."""
         if self._outcome is None:
-            self._outcome = self._active.outcome(self._environ, self._environ.get("HTTP_ORIGIN"))
+            self._outcome = self._active.outcome(self._environ, self._origin)
         return self._outcome
 
     def _record(self, outcome: Outcome, status: int) -> None:

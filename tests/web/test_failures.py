@@ -8,7 +8,7 @@ import gevent
 import pytest
 import structlog
 from apps import APP, EVIL, events, make, preflight, protocol_fields
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.routing import Rule
 from werkzeug.test import create_environ
 
@@ -113,6 +113,15 @@ def test_a_failure_of_our_own_does_not_let_a_view_run_where_denials_are_enforced
     assert app.ran == []
     (event,) = events(capfd.readouterr().err)
     assert event["cors.reason"] == "internal_error"
+
+
+def test_a_hook_that_takes_the_origin_away_takes_no_decision_away(capfd):
+    app, _ = make(ORIGINS=APP)
+    app.add_url_rule("/marked", "marked", cross_origin(APP)(lambda: ""))
+    app.before_request(lambda: request.environ.pop("HTTP_ORIGIN") and None)
+    assert protocol_fields(get(app, path="/marked")) == {"Access-Control-Allow-Origin": APP, **VARY}
+    (event,) = events(capfd.readouterr().err)
+    assert (event["cors.decision"], event["cors.resource"]) == ("allow", "view:marked")
 
 
 def adopted(monkeypatch):
