@@ -123,6 +123,12 @@ def test_check_tells_patterns_without_a_route_and_routes_without_a_resource():
     ]
 
 
+def test_check_says_nothing_of_routes_without_an_app(tmp_path):
+    resource = {"CORS_RESOURCES__API__PATH": "/api/*", "CORS_ORIGINS": "https://a.example"}
+    status, _, err = flask("cors", "check", "--no-app", folder=tmp_path, **resource)
+    assert (status, err) == (0, "")
+
+
 def test_check_prints_json_for_a_program():
     status, out, _ = flask("cors", "check", "--no-app", "--json", CORS_ORIGINS="x", folder="/")
     assert (status, json.loads(out)["problems"][0]["code"]) == (1, "origin-has-no-scheme")
@@ -137,6 +143,73 @@ def test_an_app_that_fails_for_a_reason_of_its_own_is_not_taken_for_none(tmp_pat
     status, out, err = flask("cors", "check", folder=tmp_path)
     assert (status, out) == (2, "")
     assert err.startswith("The app cannot be loaded: KeyError: 'DATABASE_URL'\nNot read: its config")
+
+
+@pytest.mark.parametrize(("code", "shown"), [("0", "0"), ("'no database'", "no database")])
+def test_an_app_that_exits_has_not_been_judged(code, shown, tmp_path):
+    (tmp_path / "app.py").write_text(f"import sys\ndef create_app():\n    sys.exit({code})\n")
+    status, out, err = flask("cors", "check", folder=tmp_path, CORS_ORIGINS="x")
+    assert (status, out) == (2, "")
+    assert err.startswith(f"The app cannot be loaded: SystemExit: {shown}\nNot read: its config")
+
+
+WITHOUT = """
+from flask import Flask
+from flask_cors_env import CORS, cross_origin
+cors = CORS()
+app = Flask("shop")
+@app.get("/items")
+def items(): return ""
+@app.get("/open")
+@cross_origin(origins="https://a.example")
+def opened(): return ""
+"""
+FORGOTTEN = WITHOUT.replace("@cross_origin", "# cross_origin")
+ASKED = {
+    "check": (),
+    "show": (),
+    "explain": ("--origin", "https://a.example", "/items"),
+}
+
+
+@pytest.mark.parametrize("command", ASKED)
+def test_an_app_that_nothing_governs_is_not_taken_for_a_governed_one(command, tmp_path):
+    (tmp_path / "app.py").write_text(FORGOTTEN)
+    words = ("cors", command, *ASKED[command])
+    status, out, err = flask(*words, folder=tmp_path, CORS_ORIGINS="https://a.example")
+    assert (status, out) == (2, "")
+    assert err == (
+        'The app "shop" has no CORS: nothing calls CORS(app) or init_app(app), no view has @cross_origin, '
+        "so it sends no field\n"
+        "Call it where the app is made. To judge the environment alone: --no-app\n"
+    )
+    assert flask(*words, "--no-app", folder=tmp_path, CORS_ORIGINS="https://a.example")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "verdict", "resource"), [("/items", "deny", None), ("/open", "allow", "view:opened")]
+)
+def test_of_an_app_with_decorators_alone_only_their_views_are_governed(path, verdict, resource, tmp_path):
+    (tmp_path / "app.py").write_text(WITHOUT)
+    words = ["--origin", "https://a.example", "--json", path]
+    status, out, _ = flask("cors", "explain", *words, folder=tmp_path, CORS_ENV="development")
+    (step,) = json.loads(out)
+    assert (status, step["cors.decision"], step["cors.resource"]) == (0, verdict, resource)
+
+
+@pytest.mark.parametrize("command", ASKED)
+def test_what_cannot_be_judged_is_told_to_programs_too(command, tmp_path):
+    words = ("cors", command, "--json", *ASKED[command])
+
+    def told(app, **environ):
+        (tmp_path / "app.py").write_text(app)
+        status, out, err = flask(*words, folder=tmp_path, **environ)
+        found = json.loads(out)
+        return status, err, found["valid"], [problem["code"] for problem in found["problems"]]
+
+    assert told(NOBODY, CORS_ORIGINS="x") == (1, "", False, ["origin-has-no-scheme"])
+    assert told(FORGOTTEN) == (2, "", False, ["app-has-no-cors"])
+    assert told("import nowhere") == (2, "", False, ["app-unreadable"])
 
 
 def test_env_prints_a_file_to_start_from_and_schema_one_to_check_against():
@@ -201,7 +274,9 @@ def test_migrate_writes_an_env_file_that_check_takes_and_a_line_for_each_differe
         '# narrower    CORS(app) /api/* origins "https://.*\\.example\\.com": A pattern stands for' in lines
     )
     (tmp_path / "cors.env").write_text(out)
-    status, _, err = flask("cors", "check", folder=tmp_path, CORS_ENV_FILE="cors.env", CORS_ENV="development")
+    status, _, err = flask(
+        "cors", "check", "--no-app", folder=tmp_path, CORS_ENV_FILE="cors.env", CORS_ENV="development"
+    )
     assert (status, err) == (0, "")
 
 
@@ -211,7 +286,7 @@ def test_migrate_writes_a_policy_file_that_check_takes(tmp_path):
     (tmp_path / "cors.toml").write_text(out)
     assert (status, out.splitlines()[:2]) == (0, ["[resources.api]", 'path = ["/api/*"]'])
     status, _, err = flask(
-        "cors", "check", folder=tmp_path, CORS_CONFIG_FILE="cors.toml", CORS_ENV="development"
+        "cors", "check", "--no-app", folder=tmp_path, CORS_CONFIG_FILE="cors.toml", CORS_ENV="development"
     )
     assert (status, err) == (0, "")
 

@@ -8,16 +8,8 @@ when it runs, so that other ``flask`` commands pay for nothing but this module.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 import click
-from flask.cli import NoAppException, ScriptInfo
-
-if TYPE_CHECKING:
-    from flask import Flask
-
-    from flask_cors_env.web.extension import _State
-
 
 #: The commands that stand in modules of their own, as ``command``.
 _MODULES = {
@@ -55,16 +47,11 @@ def cors() -> None:
 @click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def check(ctx: click.Context, *, as_environment: str | None, no_app: bool, as_plain_json: bool) -> None:
-    """Judge the policy; exit 1 and name every problem if it cannot be used."""
-    from flask_cors_env.cli import checks  # noqa: PLC0415 - see above
-    from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above
+    """Judge the policy; exit 1 and name every problem if it cannot be used, 2 if the app cannot be read."""
+    from flask_cors_env.cli import checks, loading  # noqa: PLC0415 - see above
 
-    try:
-        state = _judged(ctx, as_environment, no_app=no_app)
-    except CORSConfigError as error:
-        checks.echo_error(error, as_plain_json=as_plain_json)
-        ctx.exit(1)
-    checks.echo(state.built, state.advice(), as_plain_json=as_plain_json)
+    app, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
+    checks.echo(state.built, () if app is None else state.advice(), as_plain_json=as_plain_json)
 
 
 @cors.command()
@@ -79,10 +66,10 @@ def show(
     ctx: click.Context, *, as_environment: str | None, no_app: bool, everything: bool, as_plain_json: bool
 ) -> None:
     """Show every value, where it comes from, and what it hides."""
-    from flask_cors_env.cli import leaves  # noqa: PLC0415 - see above
+    from flask_cors_env.cli import leaves, loading  # noqa: PLC0415 - see above
 
-    built = _state(ctx, as_environment, no_app=no_app).built
-    leaves.echo(built, everything=everything, as_plain_json=as_plain_json)
+    _, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
+    leaves.echo(state.built, everything=everything, as_plain_json=as_plain_json)
 
 
 @cors.command()
@@ -133,9 +120,9 @@ def explain(  # noqa: PLR0913 - one parameter an option
 
     Where the app routes by host, PATH is a whole URL.
     """
-    from flask_cors_env.cli import steps  # noqa: PLC0415 - see above
+    from flask_cors_env.cli import loading, steps  # noqa: PLC0415 - see above
 
-    state = _state(ctx, as_environment, no_app=no_app)
+    _, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
     found = steps.of(origin, method, path, headers, state.decisions(origin, method, path, headers))
     steps.echo(found, as_plain_json=as_plain_json)
 
@@ -172,15 +159,11 @@ def verify(ctx: click.Context, *, logs: tuple[str, ...], as_plain_json: bool) ->
 def migrate(ctx: click.Context, *, form: str, as_plain_json: bool) -> None:
     """Write flask-cors's options as settings, and what behaves differently; exit 1 if a hand is needed."""
     from flask_cors_env.answers.migrate.translate import translate  # noqa: PLC0415 - see above
-    from flask_cors_env.cli import migration  # noqa: PLC0415 - see above
-    from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above
+    from flask_cors_env.cli import loading, migration  # noqa: PLC0415 - see above
     from flask_cors_env.web.peer import find  # noqa: PLC0415 - see above
 
-    try:
-        app = _app(ctx, without=None)
-    except CORSConfigError as error:
-        click.echo(error, err=True)
-        ctx.exit(2)
+    with loading.ending(ctx, bad=2, as_plain_json=as_plain_json):
+        app = loading.loaded(ctx)
     found = None if app is None else find(app)
     if not found:
         click.echo(
@@ -193,50 +176,3 @@ def migrate(ctx: click.Context, *, form: str, as_plain_json: bool) -> None:
 
 
 _NOT_FOUND = "The app does not use flask-cors: it has no CORS(...), and no view with @cross_origin"
-
-
-def _state(ctx: click.Context, as_environment: str | None, *, no_app: bool) -> _State:
-    """The policy, or exit 1 with its problems."""
-    from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above
-
-    try:
-        return _judged(ctx, as_environment, no_app=no_app)
-    except CORSConfigError as error:
-        click.echo(error, err=True)
-        ctx.exit(1)
-
-
-def _judged(ctx: click.Context, as_environment: str | None, *, no_app: bool) -> _State:
-    """The policy of the app as its factory makes it, or of the environment alone; raises CORSConfigError."""
-    from flask_cors_env.web.extension import state_for_command  # noqa: PLC0415 - see above
-
-    return state_for_command(None if no_app else _app(ctx), as_environment)
-
-
-_WITHOUT_APP = "Not read: its config, arguments, decorators and blueprints. Without it: --no-app"
-
-
-def _app(ctx: click.Context, *, without: str | None = _WITHOUT_APP) -> Flask | None:
-    """
-    The app, or None where there is none; exit 2 if its factory fails for a reason of its own.
-
-    Args:
-        ctx: Of the command.
-        without: What to say of doing without it; None where that cannot be.
-    """
-    from flask_cors_env.config.errors import CORSConfigError  # noqa: PLC0415 - see above
-
-    try:
-        return ctx.ensure_object(ScriptInfo).load_app()
-    except NoAppException as error:
-        if error.__cause__ is None and "Could not locate" in error.message:
-            return None
-        failure: BaseException = error
-    except CORSConfigError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the app's own, whatever it is
-        failure = error
-    click.echo(f"The app cannot be loaded: {type(failure).__name__}: {failure}", err=True)
-    if without is not None:
-        click.echo(without, err=True)
-    raise click.exceptions.Exit(2)

@@ -15,11 +15,23 @@ from flask_cors_env.config.errors import CORSConfigError, Problem
 def echo_error(error: CORSConfigError, *, as_plain_json: bool) -> None:
     """Print every problem: for a person to standard error, for a program as JSON."""
     if as_plain_json:
-        click.echo(
-            as_json({"valid": False, "environment": error.environment, "problems": _values(error.problems)})
-        )
+        click.echo(_as_invalid(error.problems, error.environment))
     else:
         click.echo(error, err=True)
+
+
+def echo_unread(problem: Problem, *, as_plain_json: bool) -> None:
+    """Print what could not be read, in the same two ways; whose rules would judge is not known."""
+    if as_plain_json:
+        click.echo(_as_invalid([problem], ""))
+        return
+    click.echo(problem.sentence, err=True)
+    if problem.remedy is not None:
+        click.echo(problem.remedy, err=True)
+
+
+def _as_invalid(problems: Sequence[Problem], environment: str) -> str:
+    return as_json({"valid": False, "environment": environment, "problems": _values(problems)})
 
 
 def echo(built: Built, advice: Sequence[str], *, as_plain_json: bool) -> None:

@@ -7,6 +7,8 @@ from flask_cors_env.config.rules import RULES
 #: What each code says, in one sentence.
 CODES: dict[str, str] = {
     "alias": "A setting goes by another package's name; ours is meant. A note.",
+    "app-has-no-cors": "A command loaded an app that nothing governs, so there is nothing to judge.",
+    "app-unreadable": "A command could not load the app: its factory failed, or exited.",
     "audit-sink": "The audit log cannot be written where `CORS_AUDIT_SINK` says.",
     "auto-among-methods": "`auto` stands beside named methods; it means what is routed, and stands alone.",
     "blank": "A setting is there and blank, which means that it is not set. A note.",
