@@ -27,8 +27,8 @@ from flask_cors_env.config.layers import (
     Entry,
     Kind,
     Layer,
+    Line,
     Path,
-    attributed,
     full_name,
     is_scope,
     read_arguments,
@@ -85,7 +85,9 @@ class Inputs:
         server: The first request's ``SERVER_SOFTWARE``, or None.
         env_file: The ``env_file=`` argument, or None.
         config_file: The ``config_file=`` argument, or None.
-        env_lines: What flask's own loading put into the process environment: name to value and place.
+        env_lines: What flask's own loading put into the process environment, by name.
+        unread: The number of ``CORS_*`` lines in a ``.env`` of the working directory that nobody read.
+        around: What ``${NAME}`` in an env file stands for: the whole environment; None for *environ*.
         scopes: Views and blueprints with policies of their own; a base stands before what inherits from it.
         whole: Whether paths are governed, and not only the scopes.
     """
@@ -100,7 +102,9 @@ class Inputs:
     server: str | None = None
     env_file: str | os.PathLike[str] | None = None
     config_file: str | os.PathLike[str] | None = None
-    env_lines: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    env_lines: Mapping[str, Line] = field(default_factory=dict)
+    unread: int = 0
+    around: Mapping[str, str] | None = field(default=None, repr=False)
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
 
@@ -216,11 +220,12 @@ class _Sources:
     def __init__(self, inputs: Inputs, as_environment: str | None) -> None:
         self.files: tuple[str, ...] = ()
         config = read_variables(inputs.config, APP_CONFIG, Kind.CONFIG)
-        process = attributed(read_variables(inputs.environ, PROCESS), inputs.env_lines)
+        process = read_variables(inputs.environ, PROCESS, lines=inputs.env_lines)
         own = _own_arguments(inputs)
         asked = Layer(COMMAND_LINE)
         asked.add(("ENV",), "--as", as_environment)
-        env_file = self._env_file([config, process, own])
+        around = inputs.environ if inputs.around is None else inputs.around
+        env_file = self._env_file([config, process, own], around)
         guides = [config, *env_file, process, own, asked]
         self.environment = detect(
             Signs(_named(guides), inputs.environ, inputs.debug, inputs.testing, inputs.command, inputs.server)
@@ -228,8 +233,8 @@ class _Sources:
         policy_file = self._policy_file(guides)
         self.layers = [config, *policy_file, *env_file, process, own, asked, *_arguments(inputs)]
 
-    def _env_file(self, layers: Sequence[Layer]) -> list[Layer]:
-        return [read_env_file(path, entry) for entry, path in self._file(layers, "ENV_FILE")]
+    def _env_file(self, layers: Sequence[Layer], around: Mapping[str, str]) -> list[Layer]:
+        return [read_env_file(path, entry, around) for entry, path in self._file(layers, "ENV_FILE")]
 
     def _policy_file(self, layers: Sequence[Layer]) -> list[Layer]:
         named = self._file(layers, "CONFIG_FILE")
@@ -299,6 +304,7 @@ class _Draft:
     def __init__(self, merged: Merged, environment: str, inputs: Inputs) -> None:
         self._merged = merged
         self._environment = environment
+        self._inputs = inputs
         self._prepared: dict[int, Origins] = {}
         self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app} | merged.app
         names = sorted({path[1] for path in merged.stacks if len(path) > 1 and not is_scope(path)})
@@ -350,6 +356,7 @@ class _Draft:
             yield from self._against_rules(resource, seen)
         yield from self._overlapping()
         yield from self._unused()
+        yield from self._unread()
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""
@@ -504,11 +511,15 @@ class _Draft:
                 (path, resource), (other, rival) = pair
                 if (path.text, resource.name) not in named:
                     named.add((path.text, resource.name))
-                    message = (
-                        f'and "{shown(other.text)}" of {self._place(rival)} cover one path, equally specific.'
-                    )
+                    rest = f'"{shown(self._text(other, rival))}" of {self._place(rival)}'
+                    message = f"and {rest} cover one path, equally specific."
                     fault = Fault("path-overlap", message, path.text, "Make one of them more specific")
                     yield _Finding(self._problem(resource.name, "PATH", fault), Level.ERROR)
+
+    def _text(self, path: PathPattern, resource: Resource) -> str:
+        """*path* of *resource* as it may be shown."""
+        is_set = self._leaf(resource.name, "PATH") is not None
+        return (self._entry(resource.name, "PATH").written if is_set else None) or path.text
 
     def _place(self, resource: Resource) -> str:
         """Where the paths of *resource* were written; its name where they were not."""
@@ -528,6 +539,16 @@ class _Draft:
             yield _Finding(
                 self._merged.stacks[leaf][0].problem(fault, rule.id), rule.level(self._environment)
             )
+
+    def _unread(self) -> Iterator[_Finding]:
+        """A ``.env`` with lines of ours that nobody read, where no other env file is named either."""
+        if self._inputs.unread and ("ENV_FILE",) not in self._merged.stacks:
+            lines = f"{self._inputs.unread} CORS_ line{'s' if self._inputs.unread > 1 else ''}"
+            fault = Fault(
+                "env-file-unread", f"has {lines} that nobody read.", None, "To read it: CORS_ENV_FILE=.env"
+            )
+            entry = Entry(("ENV_FILE",), ".env", "the working directory", None)
+            yield _Finding(entry.problem(fault), Level.INFO)
 
 
 def is_ours(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 _WIDTH = 76
@@ -80,6 +80,15 @@ class Problem:
         value = None if fault.value is None else shown(fault.value)
         remedy = None if fault.remedy is None or len(fault.remedy) > _REMEDY_LIMIT else fault.remedy
         return cls(fault.code, setting, variable, source, fault.message, value, remedy, rule)
+
+    def hidden(self, variable: str, text: str) -> Problem:
+        """The same of *variable* alone, with *text* for all that tells of its value."""
+        if self.value is None and self.variable == variable:
+            return self
+        value = None if self.value is None else shown(text)
+        remedy = None if self.rule is None else self.remedy
+        setting = self.setting if self.variable == variable else variable
+        return replace(self, setting=setting, variable=variable, value=value, remedy=remedy)
 
     @property
     def sentence(self) -> str:

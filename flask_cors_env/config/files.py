@@ -21,33 +21,29 @@ from flask_cors_env.config.layers import (
     RESOURCES,
     Entry,
     Layer,
+    Line,
     json_object,
     meant,
+    read_line,
     read_resources,
-    read_variable,
 )
 from flask_cors_env.config.settings import VARIABLES
 
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
 _OVERLAYS = "environments"
+#: Characters that a value may grow to where it takes others: doubled thirty times a letter fills a machine.
+_LIMIT = 65_536
 
 
-class Line(NamedTuple):
-    """One assignment of an env file: its name, value and line number from 1."""
-
-    name: str
-    value: str | None
-    number: int
-
-
-def read_env_file(path: str, named_by: Entry) -> Layer:
+def read_env_file(path: str, named_by: Entry, environ: Mapping[str, str]) -> Layer:
     """
     The ``CORS_*`` lines of an env file.
 
     Args:
         path: The file; one that is missing or cannot be read is a problem.
         named_by: What named it, for that problem.
+        environ: What ``${NAME}`` stands for, where no line above sets it.
     """
     layer = Layer(shown(path, NAME_LIMIT))
     try:
@@ -55,17 +51,22 @@ def read_env_file(path: str, named_by: Entry) -> Layer:
     except (OSError, ValueError) as error:
         layer.problems.append(_unreadable(path, named_by, error))
         return layer
-    for line in env_lines(text):
-        where = Layer(f"{layer.source}:{line.number}")
-        if line.value is None:
-            fault = Fault("line-unreadable", "is on a line that cannot be read.", None, _QUOTES)
-            where.blame(line.name, fault)
+    for line in env_lines(text, layer.source, environ):
+        if line.value is not None:
+            read_line(layer, line)
         else:
-            read_variable(where, line.name, line.value)
-        layer.entries += where.entries
-        layer.problems += where.problems
-        layer.notes += where.notes
+            layer.problems += _without_value(line).problems
     return layer
+
+
+def _without_value(line: Line) -> Layer:
+    where = Layer(line.place)
+    fault = Fault("line-unreadable", "is on a line that cannot be read.", None, _QUOTES)
+    if line.written is not None:
+        message = f"stands for more than {_LIMIT:,} characters."
+        fault = Fault("line-unreadable", message, line.written, "Write the value itself")
+    where.blame(line.name, fault)
+    return where
 
 
 _QUOTES = "Put one pair of quotes around the value, or none"
@@ -78,21 +79,85 @@ def _unreadable(path: str, named_by: Entry, error: Exception) -> Problem:
     return named_by.problem(Fault(code, message, path, "Name a file that the server can read"))
 
 
-def env_lines(text: str) -> Iterator[Line]:
-    """The ``CORS_*`` assignments in *text*, as python-dotenv reads them; value None where it cannot."""
-    from dotenv import dotenv_values  # noqa: PLC0415 - needed only where there is such a file
-    from dotenv.parser import parse_stream  # noqa: PLC0415 - as above
+def env_lines(text: str, source: str, environ: Mapping[str, str]) -> Iterator[Line]:
+    """
+    The ``CORS_*`` assignments in *text*, as python-dotenv reads them; no other value is worked out.
 
-    values = dotenv_values(stream=io.StringIO(text))
-    for binding in parse_stream(io.StringIO(text)):
+    Args:
+        text: Of the file.
+        source: The file, for messages.
+        environ: What ``${NAME}`` stands for, where no line above sets it.
+    """
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - needed only where there is such a file
+
+    bindings = list(parse_stream(io.StringIO(text)))
+    values = _filled([(b.key, b.value) for b in bindings if b.key is not None], environ)
+    for binding in bindings:
         written = binding.original.string
         number = binding.original.line + len(written) - len(written.lstrip("\n"))
         if binding.error:
             match = re.match(r"\s*(?:export\s+)?(CORS_\w+)", written, re.IGNORECASE)
             if match is not None:
-                yield Line(match[1], None, number)
-        elif binding.key is not None and binding.key.upper().startswith(PREFIX) and binding.value is not None:
-            yield Line(binding.key, values.get(binding.key) or "", number)
+                yield Line(match[1], None, f"{source}:{number}")
+        elif binding.key is not None and _is_ours(binding.key) and binding.value is not None:
+            value = values[binding.key]
+            shows = value.is_foreign or value.text is None
+            yield Line(binding.key, value.text, f"{source}:{number}", binding.value if shows else None)
+
+
+def _is_ours(name: str) -> bool:
+    return name.upper().startswith(PREFIX)
+
+
+class _Filled(NamedTuple):
+    """What a value stands for, None where that is too long; whether it takes names that are not ours."""
+
+    text: str | None
+    is_foreign: bool
+
+
+def _filled(assigned: list[tuple[str, str | None]], environ: Mapping[str, str]) -> dict[str, _Filled]:
+    """The last value of each of our names, and of those it takes, with those filled in."""
+    needed = _needed(assigned)
+    found: dict[str, _Filled] = {}
+    for name, text in assigned:
+        if name in needed:
+            found[name] = _fill(text or "", found, environ)
+    return found
+
+
+def _needed(assigned: list[tuple[str, str | None]]) -> set[str]:
+    """Our names, and those that they take, directly or not."""
+    needed: set[str] = set()
+    for name, text in reversed(assigned):
+        if name in needed or _is_ours(name):
+            needed |= {name, *(atom.name for atom in _atoms(text or "") if hasattr(atom, "name"))}
+    return needed
+
+
+def _atoms(text: str) -> Iterator[Any]:
+    """The parts of *text*: literal ones, and variables with a name."""
+    from dotenv.variables import parse_variables  # noqa: PLC0415 - as above
+
+    return parse_variables(text)
+
+
+def _fill(text: str, found: Mapping[str, _Filled], environ: Mapping[str, str]) -> _Filled:
+    parts: list[str] = []
+    length, is_foreign = 0, False
+    for atom in _atoms(text):
+        name: str | None = getattr(atom, "name", None)
+        part = (
+            found[name]
+            if name is not None and name in found
+            else _Filled(atom.resolve(environ), is_foreign=False)
+        )
+        is_foreign = is_foreign or part.is_foreign or not (name is None or _is_ours(name))
+        length += _LIMIT + 1 if part.text is None else len(part.text)
+        if length > _LIMIT and text != part.text:
+            return _Filled(None, is_foreign)
+        parts.append(part.text or "")
+    return _Filled("".join(parts), is_foreign)
 
 
 def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer]:
@@ -215,27 +280,30 @@ class Loaded(NamedTuple):
     What flask's own loading of env files did, as far as it can be told.
 
     Attributes:
-        lines: The names that it set in the process environment, with their values and places.
-        unread: What to say of a file that was left unread; None where there is none.
+        lines: What it set in the process environment, by name.
+        unread: The number of ``CORS_*`` lines in a ``.env`` that was left unread.
     """
 
-    lines: Mapping[str, tuple[str, str]]
-    unread: str | None
+    lines: Mapping[str, Line]
+    unread: int
 
 
 def loaded_by_flask(environ: Mapping[str, str]) -> Loaded:
     """Which ``CORS_*`` values of *environ* stand in ``.flaskenv`` or ``.env`` of the working directory."""
-    lines: dict[str, tuple[str, str]] = {}
-    unread: str | None = None
+    lines: dict[str, Line] = {}
+    unread = 0
     for name in (".flaskenv", ".env"):
-        try:
-            found = list(env_lines(Path(name).read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError):
-            continue
-        lines |= {
-            line.name: (line.value, f"{name}:{line.number}") for line in found if line.value is not None
-        }
-        if name == ".env" and found and not any(line.name in environ for line in found):
-            count = f"{len(found)} CORS_ line{'s' if len(found) > 1 else ''}"
-            unread = f"./.env has {count} that this process did not load; set CORS_ENV_FILE=.env to read it"
+        found = _found_lines(name, environ)
+        lines |= {line.name: line for line in found if line.value is not None}
+        if name == ".env" and not any(line.name in environ for line in found):
+            unread = len(found)
     return Loaded(lines, unread)
+
+
+def _found_lines(name: str, environ: Mapping[str, str]) -> list[Line]:
+    """The lines of a file that nobody named; none unless it is a regular file that can be read."""
+    try:
+        text = Path(name).read_text(encoding="utf-8") if Path(name).is_file() else None
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [] if text is None else list(env_lines(text, name, environ))

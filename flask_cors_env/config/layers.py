@@ -10,8 +10,9 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flask_cors_env.config import values
@@ -58,6 +59,7 @@ class Entry(NamedTuple):
         source: The place, for messages.
         value: Raw.
         kind: Whose hand it is.
+        written: The text that is shown for the value, which names what is not ours to show; else None.
     """
 
     path: Path
@@ -65,11 +67,13 @@ class Entry(NamedTuple):
     source: str
     value: Any
     kind: Kind = Kind.OPERATOR
+    written: str | None = None
 
     def problem(self, fault: Fault, rule: str | None = None) -> Problem:
         """*fault* with the place of this entry."""
         setting = full_name(self.path)
-        return Problem.of(fault, setting=setting, variable=self.variable, source=self.source, rule=rule)
+        found = Problem.of(fault, setting=setting, variable=self.variable, source=self.source, rule=rule)
+        return found if self.written is None else found.hidden(self.variable, self.written)
 
 
 def full_name(path: Path) -> str:
@@ -166,13 +170,65 @@ def meant(name: str, spell: Callable[[str], str]) -> str | None:
     return f"Did you mean: {spell(_MEANT[close[0]])}?" if close else None
 
 
-def read_variables(mapping: Mapping[Any, Any], source: str, kind: Kind = Kind.OPERATOR) -> Layer:
-    """The ``CORS_*`` names of a process environment or app.config, in any case; no other is looked at."""
+class Line(NamedTuple):
+    """
+    One assignment of an env file.
+
+    Attributes:
+        name: The variable.
+        value: What it stands for; None where that cannot be told.
+        place: The file and the number of the line, from 1.
+        written: The value as it stands in the file, if it takes names that are not ours, or grows too long.
+    """
+
+    name: str
+    value: str | None
+    place: str
+    written: str | None = None
+
+
+def read_variables(
+    mapping: Mapping[Any, Any],
+    source: str,
+    kind: Kind = Kind.OPERATOR,
+    lines: Mapping[str, Line] = MappingProxyType({}),
+) -> Layer:
+    """
+    The ``CORS_*`` names of a process environment or app.config, in any case; no other is looked at.
+
+    Args:
+        mapping: Names and values.
+        source: The place, for messages.
+        kind: Whose hand it is.
+        lines: What another program read from a file into *mapping*, by name.
+    """
     layer = Layer(source, kind)
     ours = (name for name in mapping if isinstance(name, str) and name.upper().startswith(PREFIX))
     for name in sorted(ours):
-        read_variable(layer, name, mapping[name])
+        line = lines.get(name)
+        if line is not None and line.value == mapping[name]:
+            read_line(layer, line)
+        else:
+            read_variable(layer, name, mapping[name])
     return layer
+
+
+def read_line(layer: Layer, line: Line) -> None:
+    """Read a *line* with a value into *layer*, each entry and problem with its place."""
+    where = Layer(line.place, layer.kind)
+    read_variable(where, line.name, line.value)
+    if line.written is not None:
+        _hide(where, shown(line.name, NAME_LIMIT), line.written)
+    layer.entries += where.entries
+    layer.problems += where.problems
+    layer.notes += where.notes
+
+
+def _hide(layer: Layer, variable: str, text: str) -> None:
+    """Have *text* shown for the value of *variable*, also where parts of the value became names."""
+    layer.entries = [entry._replace(variable=variable, written=text) for entry in layer.entries]
+    layer.problems = [problem.hidden(variable, text) for problem in layer.problems]
+    layer.notes = [problem.hidden(variable, text) for problem in layer.notes]
 
 
 def read_variable(layer: Layer, variable: str, value: Any) -> None:
@@ -364,13 +420,3 @@ def _as_option(name: str) -> str:
 def _read_resources_argument(layer: Layer, value: Any) -> None:
     """A mapping, or paths alone: those have the options of the app."""
     read_resources(layer, "resources", [value] if isinstance(value, str | re.Pattern) else value)
-
-
-def attributed(layer: Layer, lines: Mapping[str, tuple[str, str]]) -> Layer:
-    """*layer* with the place of each value that another program read from a file into the environment."""
-    return replace(layer, entries=[_attributed(entry, lines) for entry in layer.entries])
-
-
-def _attributed(entry: Entry, lines: Mapping[str, tuple[str, str]]) -> Entry:
-    value, place = lines.get(entry.variable, (None, ""))
-    return entry._replace(source=place) if value is not None and value == entry.value else entry

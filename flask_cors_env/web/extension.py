@@ -29,7 +29,7 @@ from flask_cors_env.audit.sink import why_not
 from flask_cors_env.config.build import Built, Inputs, build, is_ours
 from flask_cors_env.config.environment import READ
 from flask_cors_env.config.errors import CORSConfigError, Problem, shown
-from flask_cors_env.config.files import loaded_by_flask
+from flask_cors_env.config.files import Loaded, loaded_by_flask
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision, decide_within
 from flask_cors_env.core.path import PathIndex
@@ -511,6 +511,7 @@ class _State:
 
     def _read(self, server: str | None) -> Inputs:
         environ = os.environ if self._terms.environ is None else self._terms.environ
+        loaded = loaded_by_flask(environ) if self._terms.environ is None else Loaded({}, 0)
         return Inputs(
             environ={name: value for name, value in environ.items() if is_ours(name) or name in READ},
             config={
@@ -522,7 +523,9 @@ class _State:
             environment=self._terms.environment,
             env_file=self._terms.env_file,
             config_file=self._terms.config_file,
-            env_lines=loaded_by_flask(environ).lines if self._terms.environ is None else {},
+            env_lines=loaded.lines,
+            unread=loaded.unread,
+            around=environ,
             debug=bool(self._app.debug),
             testing=bool(self._app.testing),
             server=server,

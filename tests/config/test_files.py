@@ -1,9 +1,15 @@
 """Env files and policy files: every value knows its line, and nothing but ``CORS_*`` is looked at."""
 
-import pytest
+import os
 
-from flask_cors_env import CORSConfigError
+import pytest
+from flask import Flask
+
+from flask_cors_env import CORS, CORSConfigError
 from flask_cors_env.config.build import Inputs, build
+from flask_cors_env.config.files import loaded_by_flask
+from flask_cors_env.config.layers import Line
+from flask_cors_env.web.extension import KEY
 
 APP = "https://app.example.com"
 POLICY = f"""\
@@ -61,6 +67,111 @@ def test_nothing_of_an_env_file_but_its_cors_lines_is_ever_shown(tmp_path):
     assert secret not in repr(raised.value.problems)
 
 
+SECRET = "postgres://u:hunter2@h/db"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("CORS_ORIGINS=${DATABASE_URL}", ("CORS_ORIGINS", "${DATABASE_URL}", None)),
+        ("CORS_ORIGINS=https://a.example,${DATABASE_URL}/", None),
+        ("X=${DATABASE_URL}\nCORS_Y=${X}\nCORS_ORIGINS=${CORS_Y}", ("CORS_ORIGINS", "${CORS_Y}", None)),
+        ("CORS_RESOURCES=${DATABASE_URL}", ("CORS_RESOURCES", "${DATABASE_URL}", None)),
+        ("CORS_RESOURCES='{\"${DATABASE_URL}\": {}}'", ("CORS_RESOURCES", '{"${DATABASE_URL}": {}}', None)),
+        ("CORS_RESOURCES__A='{\"${DATABASE_URL}\": 1}'", ("CORS_RESOURCES__A", None, None)),
+        ("CORS_ORIGNS=${DATABASE_URL}", ("CORS_ORIGNS", None, "Did you mean: CORS_ORIGINS?")),
+        ("CORS_ENV_FILE=x\nCORS_CONFIG_FILE=${DATABASE_URL}", ("CORS_CONFIG_FILE", "${DATABASE_URL}", None)),
+        ("CORS_MAX_AGE=5${CORS_UNIT}", ("CORS_MAX_AGE", "5w", "Write: 600, 10m, or 2h")),
+    ],
+)
+def test_what_a_line_takes_from_names_that_are_not_ours_is_shown_as_it_is_written(text, found, tmp_path):
+    path = written(tmp_path, f"{text}\n")
+    environ = {
+        "CORS_ENV": "production",
+        "DATABASE_URL": SECRET,
+        "CORS_UNIT": "w",
+        "CORS_IGNORE": "CORS_[YU]*",
+    }
+    with pytest.raises(CORSConfigError) as raised:
+        build(Inputs(environ=environ, env_file=path))
+    assert "hunter2" not in str(raised.value)
+    assert "hunter2" not in repr(raised.value.problems)
+    told = [(p.variable, p.value, p.remedy) for p in raised.value.problems]
+    assert found is None or found in told
+
+
+def test_the_same_holds_for_what_flasks_own_loading_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "DATABASE_URL=postgres://u:hunter2@h/db\nCORS_ORIGINS=${DATABASE_URL}\nCORS_MAXAGE=1\n")
+    environ = {"CORS_ENV": "production", "CORS_ORIGINS": SECRET, "CORS_MAXAGE": "1"}
+    found = problems(environ=environ, env_lines=loaded_by_flask(environ).lines)
+    assert {(p.variable, p.value, p.source) for p in found} == {
+        ("CORS_ORIGINS", "${DATABASE_URL}", ".env:2"),
+        ("CORS_MAXAGE", None, ".env:3"),
+    }
+
+
+def test_an_env_file_takes_names_from_the_environ_in_use_and_from_no_other(tmp_path, monkeypatch):
+    path = written(tmp_path, "CORS_ORIGINS=https://${HOST_OF_APP:-none.example}\n")
+    monkeypatch.setenv("HOST_OF_APP", "os.example")
+    environ = {"CORS_ENV": "production"}
+
+    def origins(around):
+        built = build(Inputs(environ=environ, env_file=path, around=around))
+        return built.policy.resources[0].origins.canonical
+
+    assert origins({"HOST_OF_APP": "given.example"}) == ("https://given.example",)
+    assert origins(None) == ("https://none.example",)
+
+
+DOUBLED = "A0=aaaa\n" + "".join(f"A{n + 1}=${{A{n}}}${{A{n}}}\n" for n in range(60))
+
+
+def test_what_a_line_stands_for_has_an_end(tmp_path):
+    path = written(tmp_path, f"{DOUBLED}CORS_ORIGINS=${{A60}}\n")
+    (found,) = problems(env_file=path)
+    assert (found.code, found.source, found.value) == ("line-unreadable", f"{path}:62", "${A60}")
+    assert found.message == "stands for more than 65,536 characters."
+
+
+def test_of_an_env_file_that_nobody_named_other_lines_are_not_even_worked_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, f"{DOUBLED}CORS_MAX_AGE=${{CORS_MINUTES}}m\n")
+    environ = {"CORS_MINUTES": "5", "CORS_MAX_AGE": "5m"}
+    assert loaded_by_flask(environ).lines == {"CORS_MAX_AGE": Line("CORS_MAX_AGE", "5m", ".env:62")}
+
+
+def test_a_pipe_called_env_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(".env")
+    assert loaded_by_flask({}) == ({}, 0)
+
+
+@pytest.mark.parametrize(("lines", "told"), [(1, "1 CORS_ line"), (2, "2 CORS_ lines")])
+def test_an_env_file_that_nobody_read_is_mentioned(lines, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "X=1\n" + "CORS_MAX_AGE=5\n" * lines)
+    app = Flask("shop")
+    monkeypatch.delenv("CORS_MAX_AGE", raising=False)
+    CORS(app)
+    notes = [
+        (note.code, note.variable, note.source, note.message, note.remedy)
+        for note in app.extensions[KEY].built.notes
+    ]
+    assert notes == [
+        (
+            "env-file-unread",
+            ".env",
+            "the working directory",
+            f"has {told} that nobody read.",
+            "To read it: CORS_ENV_FILE=.env",
+        )
+    ]
+    monkeypatch.setenv("CORS_ENV_FILE", ".env")
+    CORS(other := Flask("other"))
+    assert other.extensions[KEY].built.notes == ()
+
+
 def test_a_line_that_python_dotenv_drops_is_a_problem(tmp_path):
     path = written(tmp_path, 'CORS_ORIGINS="["https://a.example"]"\n')
     (found,) = problems(env_file=path)
@@ -86,7 +197,10 @@ def test_the_env_file_may_name_the_environment(tmp_path):
 def test_what_flasks_own_loading_set_is_told_by_its_line():
     inputs = Inputs(
         environ={"CORS_ENV": "production", "CORS_ORIGINS": "x", "CORS_MAX_AGE": "soon"},
-        env_lines={"CORS_ORIGINS": ("x", ".env:14"), "CORS_MAX_AGE": ("60", ".env:15")},
+        env_lines={
+            "CORS_ORIGINS": Line("CORS_ORIGINS", "x", ".env:14"),
+            "CORS_MAX_AGE": Line("CORS_MAX_AGE", "60", ".env:15"),
+        },
     )
     with pytest.raises(CORSConfigError) as raised:
         build(inputs)
