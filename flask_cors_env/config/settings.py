@@ -338,6 +338,11 @@ def _replaced(remedy: str) -> Callable[[Any], Fault | None]:
     return lambda _: Fault("replaced", "is not taken here.", None, remedy)
 
 
+def _expressions(names: str, remedy: str) -> Mapping[str, Callable[[Any], Fault | None]]:
+    """*names* of regular expressions, as Starlette, Django and others call them."""
+    return {f"{name}_{end}": _replaced(remedy) for name in names.split() for end in ("REGEX", "REGEXES")}
+
+
 def _without_effect(why: str) -> Callable[[Any], Fault | None]:
     return lambda _: Fault("without-effect", f"has no effect: {why}.", None, "Remove it")
 
@@ -359,9 +364,9 @@ _DOMAINS = "Write: CORS_ORIGINS=https://*.example.com"
 FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
     "ALLOW_ALL_ORIGINS": _everyone,
     "ORIGIN_ALLOW_ALL": _everyone,
-    "ALLOWED_ORIGIN_REGEXES": _replaced(_DOMAINS),
     "ORIGIN_REGEX_WHITELIST": _replaced(_DOMAINS),
-    "ORIGIN_REGEXES": _replaced(_DOMAINS),
+    **_expressions("ORIGIN ORIGINS ALLOW_ORIGIN ALLOW_ORIGINS ALLOWED_ORIGIN ALLOWED_ORIGINS", _DOMAINS),
+    **_expressions("HEADERS ALLOW_HEADERS ALLOWED_HEADERS", "Write: CORS_ALLOW_HEADERS=X-Team-*"),
     "URLS_REGEX": _replaced("Write: CORS_RESOURCES__<NAME>__PATH=/api/*"),
     "ORIGINS_FILE": _replaced("Write: CORS_CONFIG_FILE, and the origins in that file"),
     "SEND_WILDCARD": _without_effect("a policy for every origin always sends *"),
