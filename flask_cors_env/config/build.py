@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -90,6 +90,8 @@ class Inputs:
         around: What ``${NAME}`` in an env file stands for: the whole environment; None for *environ*.
         scopes: Views and blueprints with policies of their own; a base stands before what inherits from it.
         whole: Whether paths are governed, and not only the scopes.
+        sink_fault: Says what is wrong with the file that the audit log is to go to, or None where nothing is.
+            Not asked where that is another machine's, or open already.
     """
 
     environ: Mapping[str, str]
@@ -107,6 +109,7 @@ class Inputs:
     around: Mapping[str, str] | None = field(default=None, repr=False)
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
+    sink_fault: Callable[[str], str | None] | None = None
 
 
 class Leaf(NamedTuple):
@@ -357,6 +360,7 @@ class _Draft:
         yield from self._overlapping()
         yield from self._unused()
         yield from self._unread()
+        yield from self._sink()
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""
@@ -539,6 +543,15 @@ class _Draft:
             yield _Finding(
                 self._merged.stacks[leaf][0].problem(fault, rule.id), rule.level(self._environment)
             )
+
+    def _sink(self) -> Iterator[_Finding]:
+        """A file that cannot be written, told before the app starts; one that fails later is a loss."""
+        leaf, look = ("AUDIT_SINK",), self._inputs.sink_fault
+        message = look(self._merged.values[leaf]) if look and leaf in self._merged.values else None
+        if message is not None:
+            name = self._merged.values[leaf]
+            fault = Fault("audit-sink", message, name, "Name a file that the server can write, or: stderr")
+            yield _Finding(self._merged.stacks[leaf][0].problem(fault), Level.ERROR)
 
     def _unread(self) -> Iterator[_Finding]:
         """A ``.env`` with lines of ours that nobody read, where no other env file is named either."""

@@ -28,7 +28,7 @@ from flask_cors_env.audit.signals import cors_policy_changed, tell
 from flask_cors_env.audit.sink import why_not
 from flask_cors_env.config.build import Built, Inputs, build, is_ours
 from flask_cors_env.config.environment import READ
-from flask_cors_env.config.errors import CORSConfigError, Problem, shown
+from flask_cors_env.config.errors import CORSConfigError
 from flask_cors_env.config.files import Loaded, loaded_by_flask
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision, decide_within
@@ -368,9 +368,8 @@ class _State:
 
     def judge(self, *, command: bool = False, as_environment: str | None = None) -> None:
         """Read all sources and judge them; raises CORSConfigError."""
-        inputs = replace(self._read(None), command=command)
+        inputs = replace(self._read(None), command=command, sink_fault=why_not)
         self._built, self._selector = self._build(inputs, as_environment)
-        _refuse_sink(self._built)
 
     def look_again(self) -> None:
         """Judge what is known by now if no request has settled it: views may have come since `init_app`."""
@@ -569,16 +568,6 @@ def _warn_of_places(app: Flask) -> None:
     """Say once of each view whose `cross_origin` stands above its route that it holds all the same."""
     for endpoint in marks.above_routes(app):
         _LOG.warning("CORS: @cross_origin stands above the route of %s; put it below", endpoint)
-
-
-def _refuse_sink(built: Built) -> None:
-    """Refuse a file that cannot be written before the app starts; one that fails later is a loss."""
-    name = built.app["AUDIT_SINK"]
-    message = why_not(name)
-    if message is not None:
-        setting, source = "CORS_AUDIT_SINK", "the configuration"
-        problem = Problem("audit-sink", setting, setting, source, message, shown(name), None)
-        raise CORSConfigError([problem], str(built.environment))
 
 
 def _told(built: Built, app: Flask) -> dict[str, Iterable[str]]:

@@ -431,12 +431,21 @@ def test_the_service_is_named_by_the_environment(capfd):
     assert (event["service.name"], event["service.version"]) == ("shop-api", "1.4+2")
 
 
-def test_a_sink_that_cannot_be_written_is_refused_before_the_start(tmp_path):
+def test_a_sink_that_cannot_be_written_is_refused_before_the_start_with_all_else_that_is_wrong(tmp_path):
     from flask_cors_env import CORSConfigError
 
     for path in (tmp_path / "missing" / "log", tmp_path):
-        with pytest.raises(CORSConfigError, match="audit-sink"):
-            CORS(Flask("shop"), environ={"CORS_ENV": "production", "CORS_AUDIT_SINK": f"file:{path}"})
+        environ = {"CORS_ENV": "production", "CORS_AUDIT_SINK": f"file:{path}", "CORS_MAX_AGE": "soon"}
+        with pytest.raises(CORSConfigError) as raised:
+            CORS(Flask("shop"), environ=environ)
+        assert [(p.code, p.source, p.remedy) for p in raised.value.problems] == [
+            ("not-a-duration", "the process environment", "Write: 600, 10m, or 2h"),
+            (
+                "audit-sink",
+                "the process environment",
+                "Name a file that the server can write, or: stderr",
+            ),
+        ]
 
 
 def test_a_listener_gets_each_decision_with_the_uid_of_its_line(capfd):
