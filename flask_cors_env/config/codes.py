@@ -69,6 +69,7 @@ CODES: dict[str, str] = {
     "path-is-regex": "A path that looks like a regular expression; a path is a glob.",
     "path-not-absolute": "A path that does not begin with a slash.",
     "path-overlap": "Two resources whose patterns cover one path and are equally specific.",
+    "path-too-long": "A path pattern longer than any route.",
     "pattern-not-here": "A compiled pattern for a setting that takes none.",
     "public-with-rules": "A public resource with origins, methods or credentials of its own.",
     "replaced": "Another package's setting that has another form here.",

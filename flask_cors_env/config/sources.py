@@ -10,6 +10,7 @@ stock sources drop typos, and print values that are not ours.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, NamedTuple
@@ -87,14 +88,14 @@ def _named(layers: Sequence[Layer]) -> list[Layer]:
     """*layers*, a resource that is known by its path named after the one with that path, or by a slug."""
     paths = dict(_paths_of_names(layers))
     names = {path: name for name, path in reversed(paths.items()) if path is not None}
-    taken = set(paths)
+    taken, tried = set(paths), Counter[str]()
 
     def named(entry: Entry) -> Entry:
         if len(entry.path) == 1 or not entry.path[1].startswith("/"):
             return entry
         path = entry.path[1]
         if path not in names:
-            names[path] = _slug(path, taken)
+            names[path] = _slug(path, taken, tried)
             taken.add(names[path])
         return entry._replace(path=(RESOURCES, names[path], *entry.path[2:]))
 
@@ -118,13 +119,14 @@ def _only_path(value: Any) -> str | None:
     return found[0].text if len(found) == 1 else None
 
 
-def _slug(path: str, taken: set[str]) -> str:
-    """A name made of *path*, other than those *taken* by resources with paths of their own."""
+def _slug(path: str, taken: set[str], tried: Counter[str]) -> str:
+    """A name made of *path*, other than those *taken*; *tried* counts what was tried of each stem."""
     stem = re.sub(r"[^a-z0-9]+", "_", path.lower()).strip("_") or ("all" if "*" in path else "root")
-    name, number = stem, 2
-    while name in taken:
-        name, number = f"{stem}_{number}", number + 1
-    return name
+    while True:
+        tried[stem] += 1
+        name = stem if tried[stem] == 1 else f"{stem}_{tried[stem]}"
+        if name not in taken:
+            return name
 
 
 def _without_blanks(layer: Layer, merged: Merged) -> Iterator[Entry]:

@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 from flask_cors_env.core.origin import VARIABLE
 
+#: Characters of a pattern; no route comes near, and some of what is looked for in it takes their square.
+MAX_PATTERN = 2048
 _RULE = re.compile(r"<(?:(?P<converter>[a-zA-Z_][a-zA-Z0-9_]*)(?:\(.*?\))?:)?[a-zA-Z_][a-zA-Z0-9_]*>")
 _REGEX_HABITS = re.compile(r"[\^$\\\[\](){}|?]|\.[*+]")
 _ESCAPED = re.compile(r"%[0-9a-fA-F]{2}")
@@ -98,6 +100,8 @@ def parse_path(text: str) -> PathPattern:
     """
     if text in {"*", "/*"}:
         return PathPattern("/*", (), deep=True)
+    if len(text) > MAX_PATTERN:
+        raise PathError("path-too-long", f"is longer than {MAX_PATTERN:,} characters.")
     if not text.isprintable():
         raise PathError("path-has-control", "has a control character in it.")
     plain = _RULE.sub(_converter_as_glob, text)

@@ -112,6 +112,8 @@ REFUSED = [
     ("/<int:>", "path-bad-rule", None),
     ("/a>b", "path-bad-rule", None),
     ("/<a/b>", "path-bad-rule", None),
+    ("/" + "<a(" * 700, "path-too-long", None),
+    ("/" + "[" * 2048, "path-too-long", None),
     ("/a\nb", "path-has-control", None),
     ("/a\x00", "path-has-control", None),
     ("/a\ud800", "path-has-control", None),
