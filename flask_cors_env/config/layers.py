@@ -30,6 +30,7 @@ COMMAND_LINE = "the command line"
 _NAME = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*", re.ASCII | re.IGNORECASE)
 _NAME_RULE = "Write letters and digits, joined by single underscores; the path is a value: __<NAME>__PATH"
 _OBJECT_RULE = 'Write an object, {"path": "/api/*", "origins": [...]}, or one variable for each setting'
+_OBJECTS_RULE = 'Write an object for each name, {"api": {"path": "/api/*"}}, or one variable for each setting'
 #: What Kubernetes sets in every pod for a service whose name begins with ``cors``.
 _SERVICE_LINK = re.compile(
     r"CORS_(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_.*)?)?)"
@@ -293,7 +294,8 @@ def _decoded(layer: Layer, label: str, path: Path, value: Any) -> Mapping[Any, A
         return value
     fault = Fault("wrong-type", "is no table of settings.", as_text(value))
     if isinstance(value, str):
-        fault = Fault("not-json", "is no JSON object.", value, _OBJECT_RULE)
+        rule = _OBJECTS_RULE if path == (RESOURCES,) else _OBJECT_RULE
+        fault = Fault("not-json", "is no JSON object.", value, rule)
         try:
             decoded = json.loads(values.unquote(value), object_pairs_hook=json_object)
         except FaultyValueError as error:
@@ -328,11 +330,17 @@ def read_resources(layer: Layer, label: str, tree: Any) -> None:
     is_list = isinstance(tree, list | tuple | set | frozenset)
     found = tree if is_list else _decoded(layer, label, (RESOURCES,), tree)
     if found is not None and not found:
-        layer.blame(label, Fault("no-path", "names no path.", as_text(tree), "Remove it, or write: /*"))
+        layer.blame(label, Fault("no-path", "names no path.", as_text(tree), _paths_rule(layer)))
     for path in tree if is_list else ():
         _read_by_path(layer, label, path, None)
     for key, fields in () if is_list or not found else found.items():
         _read_resource(layer, label, key, fields)
+
+
+def _paths_rule(layer: Layer) -> str:
+    """What to write for resources that name no path: only a program's may be a path alone."""
+    everything = '{"all": {"path": "/*"}}' if layer.kind is Kind.OPERATOR else "/*"
+    return f"Remove it, or write: {everything}"
 
 
 def _read_resource(layer: Layer, label: str, key: Any, fields: Any) -> None:

@@ -136,15 +136,24 @@ def _without_blanks(layer: Layer, merged: Merged) -> Iterator[Entry]:
             yield entry
             continue
         below = _set_below(entry.path, merged.stacks)
+        takes_none = _takes_none(entry.path[-1])
         if below is None:
-            fault = Fault(
-                "blank", "is blank, which means that it is not set.", None, "Write: none, to mean nothing"
-            )
+            remedy = "Write: none, to mean nothing" if takes_none else "Remove the variable"
+            fault = Fault("blank", "is blank, which means that it is not set.", None, remedy)
             merged.notes.append(entry.problem(fault))
         else:
             message = f"is blank, and {below.variable} in {below.source} has a value."
-            fault = Fault("blank-over-value", message, None, "Write: none, or remove the variable")
+            remedy = "Write: none, or remove the variable" if takes_none else "Remove the variable"
+            fault = Fault("blank-over-value", message, None, remedy)
             merged.problems.append(entry.problem(fault))
+
+
+def _takes_none(name: str) -> bool:
+    """Whether *name* is of a setting that may be empty on purpose."""
+    try:
+        return name in VARIABLES and bool(VARIABLES[name].parse("none") == VARIABLES[name].parse([]))
+    except FaultyValueError:
+        return False
 
 
 def _set_below(path: Path, stacks: Stacks) -> Entry | None:

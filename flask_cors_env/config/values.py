@@ -375,9 +375,10 @@ def period(value: Any) -> int:
     """A whole number of seconds from 1 to a day, or ``off``, which is 0."""
     if scalar(value).lower() == "off":
         return 0
-    number = seconds(value)
-    if number < 1:
-        raise FaultyValueError(Fault("duration-out-of-range", "is no period.", value, "Write: off, or 30s"))
+    number = _read_seconds(value)
+    if not 1 <= number <= MAX_AGE_LIMIT:
+        message = f"is no period of 1 to {MAX_AGE_LIMIT} seconds."
+        raise FaultyValueError(Fault("duration-out-of-range", message, value, "Write: off, or 30s"))
     return number
 
 

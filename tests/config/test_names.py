@@ -411,3 +411,24 @@ def test_names_are_shown_escaped():
 def test_init_app_is_told_by_its_own_name():
     (problem,) = refused(init={"origins": ["x"]}).problems
     assert (problem.source, problem.variable, problem.setting) == (INIT, "origins", "CORS_ORIGINS")
+
+
+@pytest.mark.parametrize(
+    ("config", "variables", "remedy"),
+    [
+        ({"CORS_MAX_AGE": 5}, {"MAX_AGE": ""}, "Remove the variable"),
+        ({"CORS_ALLOW_CREDENTIALS": True}, {"ALLOW_CREDENTIALS": ""}, "Remove the variable"),
+        ({"CORS_ORIGINS": APP}, {"ORIGINS": ""}, "Write: none, or remove the variable"),
+        ({}, {"RESOURCES": "{}"}, 'Remove it, or write: {"all": {"path": "/*"}}'),
+        ({"CORS_RESOURCES": {}}, {}, "Remove it, or write: /*"),
+        (
+            {},
+            {"RESOURCES": "/*"},
+            'Write an object for each name, {"api": {"path": "/api/*"}}, or one variable for each setting',
+        ),
+        ({"CORS_RELOAD": -5}, {}, "Write: off, or 30s"),
+    ],
+)
+def test_a_remedy_is_one_that_the_setting_takes(config, variables, remedy):
+    (found,) = refused(config=config, **variables).problems
+    assert found.remedy == remedy
