@@ -227,10 +227,10 @@ def _add_outcome(event: Event, decision: Decision) -> None:
 
 
 def _add_remedy(event: Event, decision: Decision) -> None:
-    variable = decision.remedy_variable
+    variable, hint = decision.remedy
     if variable is not None:
         event["cors.remedy.env"] = variable
-    event["cors.remedy.hint"] = decision.remedy_hint
+    event["cors.remedy.hint"] = hint
 
 
 def _add_request(event: Event, request: Request, kind: Kind, around: Surroundings) -> None:

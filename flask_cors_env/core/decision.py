@@ -77,27 +77,30 @@ class Decision(NamedTuple):
     @property
     def remedy_variable(self) -> str | None:
         """The variable that changes the outcome; None where no setting does, or an argument is stronger."""
-        return self._remedy.variable
+        return self.remedy.variable
 
     @property
     def remedy_hint(self) -> str:
         """One sentence for whoever wants another outcome."""
-        return self._remedy.hint
+        return self.remedy.hint
 
     @property
-    def _remedy(self) -> _Remedy:
+    def remedy(self) -> Remedy:
+        """Both."""
         return _remedy(self.resource, self.reasons[0], by_default=Note.DEVELOPMENT_DEFAULT in self.notes)
 
 
-class _Remedy(NamedTuple):
+class Remedy(NamedTuple):
+    """What changes an outcome: the full name of a variable, if one does, and one sentence."""
+
     variable: str | None
     hint: str
 
 
-def _remedy(resource: Resource | None, reason: Reason, *, by_default: bool) -> _Remedy:
+def _remedy(resource: Resource | None, reason: Reason, *, by_default: bool) -> Remedy:
     """What changes an outcome; *by_default*: one that rests on a default of development."""
     if reason is Reason.ORIGIN_NOT_LISTED and resource is not None and resource.origin_function is not None:
-        return _Remedy(None, "Let the function given as origins let it in.")
+        return Remedy(None, "Let the function given as origins let it in.")
     setting = reason.setting
     if by_default and resource is not None:
         setting = "ORIGINS" if "ORIGINS" in resource.defaulted else "ALLOW_HEADERS"
@@ -108,7 +111,7 @@ def _remedy(resource: Resource | None, reason: Reason, *, by_default: bool) -> _
         place = resource.pinned.get(setting)
         variable = resource.variable(setting) if place is None else None
     remedy = (Note.DEVELOPMENT_DEFAULT.remedy if by_default else None) or reason.remedy
-    return _Remedy(variable, remedy.format(variable=variable or place))
+    return Remedy(variable, remedy.format(variable=variable or place))
 
 
 def decide(policy: Policy, request: Request) -> Decision:

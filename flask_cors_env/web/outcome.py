@@ -8,7 +8,7 @@ in bounds, under all that they depend on; a request adds what is its own to a co
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flask_cors_env.audit.emit import AuditLog
@@ -60,7 +60,7 @@ class Outcome:
     What follows from one decision.
 
     Attributes:
-        request: As it was decided on; without its path where it was remembered.
+        request: As it was decided on, but for its path.
         decision: As it was made.
         fields: To be set on the application's response; one named ``Vary`` is merged.
         answer: What is answered at once; None where the application answers.
@@ -173,8 +173,7 @@ class Active:
             return
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        # the path is whoever asked first's, of any length
-        self._known[key] = replace(found, request=found.request._replace(path=""))
+        self._known[key] = found
 
     def following(self, environ: WSGIEnvironment, request: Request, decision: Decision) -> Outcome:
         """What follows from *decision*."""
@@ -182,7 +181,7 @@ class Active:
         skipped = verdict is Verdict.SKIP
         is_due = log.skips if skipped else log.allows if verdict is Verdict.ALLOW else log.denies
         return Outcome(
-            request,
+            request._replace(path=""),  # it is whoever asked first's, of any length
             decision,
             (*vary_field(decision.vary), *decision.fields),
             None if status is None else _answer(self.policy, request, decision, status),
