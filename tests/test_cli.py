@@ -85,6 +85,26 @@ def test_explain_follows_an_allowed_preflight_with_the_request_itself():
     assert ["Access-Control-Allow-Origin", "http://localhost:5173"] in steps[1]["fields"]
 
 
+@pytest.mark.parametrize(
+    "path", ["http://[/x", "http://h:99999/x", "http://a..b/x", "http:///x", "ftp://h/x", "/\udcff"]
+)
+def test_explain_refuses_a_path_that_no_page_could_ask_for(path):
+    status, out, err = flask("--app", "shop", "cors", "explain", "--origin", "https://a.example", path)
+    assert (status, out) == (2, "")
+    reason = f"{path!a} is no path, and no URL that a page could ask for"
+    assert err.endswith(f"Error: Invalid value for 'PATH': {reason}\n")
+
+
+@pytest.mark.parametrize(
+    "path", ["api/items", "//api/items", "/api/items?next=http://b.example", "/api/%69tems#top"]
+)
+def test_explain_reads_a_path_as_browsers_and_routers_do(path):
+    resource = {"CORS_RESOURCES__API__PATH": "/api/items", "CORS_ORIGINS": "https://a.example"}
+    words = ["--no-app", "--json", "--origin", "https://a.example", path]
+    status, out, _ = flask("cors", "explain", *words, folder="/", **resource)
+    assert (status, json.loads(out)[0]["cors.resource"]) == (0, "api")
+
+
 def test_show_tells_each_value_its_source_and_what_it_hides(tmp_path):
     (tmp_path / "cors.toml").write_text('origins = ["https://a.example"]\nmax_age = 5\n')
     environ = {"CORS_ENV": "production", "CORS_CONFIG_FILE": "cors.toml", "CORS_MAX_AGE": "10m"}

@@ -95,11 +95,27 @@ def schema(*, events: bool) -> None:
     click.echo(as_json(schema_of_events() if events else json_schema()))
 
 
+def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """The path or URL that is asked about, which a browser has to be able to ask for."""
+    from flask_cors_env.web.wsgi import placed  # noqa: PLC0415 - see above
+
+    try:
+        placed(value, {})
+    except ValueError:
+        raise click.BadParameter(f"{value!a} is no path, and no URL that a page could ask for") from None
+    return value
+
+
 @cors.command()
-@click.argument("path")
+@click.argument("path", callback=_readable)
 @click.option("--origin", required=True, help="The page's origin.")
 @click.option("--method", default="GET", show_default=True, help="As the page's script names it.")
-@click.option("--header", "headers", multiple=True, help="A request header that the script sets; repeatable.")
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    help="A request header that the script sets and a preflight has to ask for; repeatable.",
+)
 @click.option("--as", "as_environment", metavar="ENV", help="Judge by the rules of this environment.")
 @click.option("--no-app", is_flag=True, help="Read the environment only; load no app.")
 @click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")

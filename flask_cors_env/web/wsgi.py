@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -40,12 +41,29 @@ def read_path(raw: str) -> str:
 
 
 def placed(url: str, config: Mapping[str, Any]) -> tuple[str, str]:
-    """The base URL and the path of *url*; a path alone is on the host that the app's *config* names."""
-    if "://" not in url:
+    """
+    The base URL and the path of *url*; a path alone is on the host that the app's *config* names.
+
+    Both are read as a browser and the router read them: no query, decoded once, with one leading slash.
+
+    Raises:
+        ValueError: No browser could ask for it.
+    """
+    address = re.sub("[\t\n\r]", "", re.split("[?#]", url, maxsplit=1)[0])
+    address.encode()  # what is no text, such as bytes of a shell's, is part of no URL
+    if address.startswith("/") or "://" not in address:
         trusted = config.get("TRUSTED_HOSTS") or ["localhost"]
-        return f"http://{config.get('SERVER_NAME') or trusted[0].lstrip('.')}", url
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}", unquote(parts.path) or "/"
+        return f"http://{config.get('SERVER_NAME') or trusted[0].lstrip('.')}", _decoded(address)
+    parts = urlsplit(address)
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise ValueError("no scheme that pages send requests to, or no host")
+    parts.hostname.encode("idna")
+    _ = parts.port  # raises for one that is none
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", _decoded(parts.path)
+
+
+def _decoded(path: str) -> str:
+    return "/" + unquote(path).lstrip("/")
 
 
 def request_of(environ: WSGIEnvironment, origin: str | None) -> Request:

@@ -8,6 +8,7 @@ from werkzeug.test import Client
 
 from flask_cors_env import CORS, cross_origin
 from flask_cors_env.cli import cors as commands
+from flask_cors_env.web.wsgi import placed
 
 BI = "https://bi.example.com"
 ENVIRON = {"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr"}
@@ -98,6 +99,22 @@ def test_what_would_be_decided_about_a_path_is_told_for_the_apps_own_host(config
     cors = CORS(app, environ=ENVIRON, origins=APP)
     app.add_url_rule("/items", "items", cross_origin(BI)(lambda: ""))
     assert cors.decide(origin=BI, path="/items", app=app).resource.name == "view:items"
+
+
+@pytest.mark.parametrize(
+    ("url", "base_url", "path"),
+    [
+        ("a/x", "http://localhost", "/a/x"),
+        ("//a/x", "http://localhost", "/a/x"),
+        ("/a/x?y=http://b.example#top", "http://localhost", "/a/x"),
+        ("/a%20x/%2561", "http://localhost", "/a x/%61"),
+        ("", "http://localhost", "/"),
+        ("https://user@shop.test:8443//a/x?y", "https://shop.test:8443", "/a/x"),
+        ("http://[::1]:5000", "http://[::1]:5000", "/"),
+    ],
+)
+def test_a_url_is_read_as_browsers_and_routers_read_it(url, base_url, path):
+    assert placed(url, {}) == (base_url, path)
 
 
 def test_a_blueprint_of_a_subdomain_has_its_policy_there():
