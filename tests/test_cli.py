@@ -242,6 +242,7 @@ def test_env_prints_a_file_to_start_from_and_schema_one_to_check_against():
         "public",
     }
     assert "cors.schema" in flask("cors", "schema", "--events")[1]
+    assert json.loads(flask("cors", "schema", "--json")[1]) == schema
 
 
 def record(number, **fields):

@@ -86,6 +86,7 @@ def env(*, as_plain_json: bool) -> None:
 
 @cors.command()
 @click.option("--events", is_flag=True, help="The audit log's events instead of the policy file.")
+@click.option("--json", is_flag=True, expose_value=False, help="Print JSON, which a schema always is.")
 def schema(*, events: bool) -> None:
     """Print the policy file's JSON Schema, or that of the audit log's events."""
     from flask_cors_env.audit.event import json_schema as schema_of_events  # noqa: PLC0415 - see above
