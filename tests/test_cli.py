@@ -143,6 +143,37 @@ def test_check_tells_patterns_without_a_route_and_routes_without_a_resource():
     ]
 
 
+DOUBTS = [
+    (
+        {"CORS_ENV": "development", "KUBERNETES_SERVICE_HOST": "1"},
+        "development on a deployment platform (KUBERNETES_SERVICE_HOST is set)",
+    ),
+    ({"APP_ENV": "preview"}, "APP_ENV names none that is known here; set CORS_ENV"),
+]
+
+
+@pytest.mark.parametrize(("environ", "doubt"), DOUBTS)
+def test_check_warns_of_an_environment_that_is_in_doubt(environ, doubt):
+    environ = {"CORS_ORIGINS": "https://a.example", **environ}
+    status, _, err = flask("cors", "check", "--no-app", folder="/", **environ)
+    assert (status, err) == (0, f"warning  {doubt}\n")
+    status, out, _ = flask("cors", "check", "--no-app", "--json", folder="/", **environ)
+    (warning,) = json.loads(out)["warnings"]
+    assert (status, warning["code"], warning["message"]) == (0, "environment-doubtful", f"{doubt}.")
+
+
+def test_check_tells_the_notes_that_its_json_has():
+    environ = {"CORS_ALLOWED_ORIGINS": "https://a.example", "CORS_METHODS": ""}
+    status, _, err = flask("cors", "check", "--no-app", folder="/", **environ)
+    assert (status, [line for line in err.splitlines() if line.startswith("note  ")]) == (
+        0,
+        [
+            f"note  {'CORS_ALLOWED_ORIGINS  in the process environment':<74} [alias]",
+            f"note  {'CORS_METHODS  in the process environment':<74} [blank]",
+        ],
+    )
+
+
 def test_check_says_nothing_of_routes_without_an_app(tmp_path):
     resource = {"CORS_RESOURCES__API__PATH": "/api/*", "CORS_ORIGINS": "https://a.example"}
     status, _, err = flask("cors", "check", "--no-app", folder=tmp_path, **resource)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -35,12 +35,16 @@ def _as_invalid(problems: Sequence[Problem], environment: str) -> str:
 
 
 def echo(built: Built, advice: Sequence[str], *, as_plain_json: bool) -> None:
-    """Print that the policy is valid, its warnings, and what the app's routes say to it."""
+    """Print that the policy is valid, its warnings and notes, and what the app's routes say to it."""
     if as_plain_json:
         click.echo(as_json(_as_value(built, advice)))
         return
     for warning in built.warnings:
         click.echo(heading("warning", str(warning)), err=True)
+    for doubt in built.environment.notes:
+        click.echo(heading("warning", doubt), err=True)
+    for note in built.notes:
+        click.echo(heading("note", str(note)), err=True)
     for line in advice:
         click.echo(heading("note", line), err=True)
     click.echo(f"{built.policy.id} is valid ({built.environment})")
@@ -51,10 +55,16 @@ def _as_value(built: Built, advice: Sequence[str]) -> dict[str, Any]:
         "valid": True,
         "policy": built.policy.id,
         "environment": str(built.environment),
-        "warnings": _values(built.warnings),
+        "warnings": _values([*built.warnings, *_doubts(built)]),
         "notes": _values(built.notes),
         "routes": list(advice),
     }
+
+
+def _doubts(built: Built) -> Iterator[Problem]:
+    """What an operator should know of how the environment was found, in the form of other warnings."""
+    for doubt in built.environment.notes:
+        yield Problem("environment-doubtful", "CORS_ENV", "CORS_ENV", "the environment", f"{doubt}.")
 
 
 def _values(problems: Sequence[Problem]) -> list[dict[str, Any]]:

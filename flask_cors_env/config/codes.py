@@ -18,6 +18,7 @@ CODES: dict[str, str] = {
     "credentials-with-wildcard": "`*` and credentials: any site could act as the user.",
     "duration-out-of-range": "A duration is negative, too long, or no period.",
     "env-file-unread": "A `.env` has `CORS_` lines that nobody read. A note.",
+    "environment-doubtful": "A sign contradicts the environment that was found, or names none known here.",
     "file-malformed": "A policy file is no TOML, or no JSON.",
     "file-missing": "A file that was named does not exist.",
     "file-unreadable": "A file that was named cannot be read.",
