@@ -286,7 +286,8 @@ def _parse_port(scheme: str, host: str, text: str | None) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= _MAX_PORT:
-        remedy = corrected(f"{scheme}://{host}") if text == "" else None
+        meant = host if text == "" else f"[{host}:{text}]"
+        remedy = corrected(f"{scheme}://{meant}") if text == "" or ":" in text else None
         raise OriginError("origin-bad-port", f"has a port that is no number from 1 to {_MAX_PORT}.", remedy)
     port = int(text)
     if DEFAULT_PORTS.get(scheme) == port:
@@ -307,7 +308,9 @@ def _any_port(scheme: str, host: str) -> OriginPattern:
         _check_host(scheme, host, "*")
     if "*" in host or scheme not in DEFAULT_PORTS or not is_loopback(host):
         raise OriginError(
-            "origin-any-port", "takes any port; that is for localhost and loopback addresses only."
+            "origin-any-port",
+            "takes any port; that is for localhost and loopback addresses only.",
+            corrected(_spell(scheme, host, None)) if host.startswith("*.") else None,
         )
     return OriginPattern(_spell(scheme, host, "*"), OriginKind.ANY_PORT, scheme, host)
 
