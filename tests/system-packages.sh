@@ -7,6 +7,7 @@ set -eu
 needs='
 chromium     chromium
 chromedriver chromium-driver
+openssl      openssl
 wrk          wrk
 '
 

@@ -16,6 +16,7 @@ from benchmarks import told
 from click.testing import CliRunner
 from regenerate import readme
 from regenerate import reference as settings_reference
+from webdriver import ProcessGroup
 
 from flask_cors_env import cors_decided
 from flask_cors_env.cli import cors
@@ -233,6 +234,38 @@ def test_what_is_told_before_a_change_is_what_one_sees(command):
     done = CliRunner().invoke(cors, shlex.split(line)[3:])
     assert (done.exit_code, done.stderr) == (int(command == "replay"), "")
     assert re.sub(TIME, "", done.stdout) == re.sub(TIME, "", shown)
+
+
+OLD = """
+from flask import Flask
+from flask_cors_env import CORS
+
+def create_app():
+    app = Flask("shop")
+    CORS(app, config_file="cors.toml")
+    return app
+"""
+
+
+@pytest.mark.usefixtures("history")
+def test_what_is_told_of_a_server_that_nobody_has_restarted_is_what_one_sees(tmp_path, monkeypatch):
+    (block,) = [block for block in blocks("console") if " flask cors probe " in block]
+    line, _, shown = block.partition("\n")
+    setting, *words = shlex.split(line)[1:]
+    (tmp_path / "old.py").write_text(OLD)
+    command = [sys.executable, "-m", "gunicorn", "--bind=127.0.0.1:0", "old:create_app()"]
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    group = ProcessGroup(command, tmp_path, {"PATH": os.environ["PATH"], "PYTHONPATH": path})
+    try:
+        port = group.wait_for_output(r"Listening at: http://127\.0\.0\.1:(\d+)")
+        monkeypatch.setenv("CORS_ENV", "production")  # as a shell is; this is a test
+        monkeypatch.setenv(*setting.split("="))
+        url = words.index("https://api.example.com")
+        words[url] = f"http://localhost:{port}"
+        done = CliRunner().invoke(cors, words[2:])
+    finally:
+        group.end()
+    assert (done.exit_code, done.stderr, done.stdout) == (1, "", shown)
 
 
 def test_the_shown_report_is_what_one_sees(tmp_path, monkeypatch):

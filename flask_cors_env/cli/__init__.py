@@ -145,6 +145,50 @@ def explain(  # noqa: PLR0913 - one parameter an option
 
 
 @cors.command()
+@click.argument("url")
+@click.option("--path", "paths", multiple=True, help="Ask about this path only, below URL; repeatable.")
+@click.option("--get", is_flag=True, help="Send GET requests too: views run.")
+@click.option(
+    "--limit", default=100, show_default=True, type=click.IntRange(1), help="Send no more requests."
+)
+@click.option(
+    "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1, 600), help="Seconds for each."
+)
+@click.option("--insecure", is_flag=True, help="Take any certificate.")
+@click.option("--as", "as_environment", metavar="ENV", help="Expect what this environment's rules make.")
+@click.option("--no-app", is_flag=True, help="Read the environment only; load no app.")
+@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def probe(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    url: str,
+    paths: tuple[str, ...],
+    get: bool,
+    limit: int,
+    timeout: float,
+    insecure: bool,
+    as_environment: str | None,
+    no_app: bool,
+    as_plain_json: bool,
+) -> None:
+    """
+    Send preflights to the server at URL; exit 1 if it answers otherwise than the policy, 2 if it does not.
+
+    URL ends in the app's prefix, where it is mounted below one.
+    """
+    from flask_cors_env.answers.probe.wire import Wire  # noqa: PLC0415 - see above
+    from flask_cors_env.cli import loading, probing  # noqa: PLC0415 - see above
+
+    base = probing.base(url)
+    app, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
+    asking = probing.Asking(Wire(timeout, insecure=insecure), probing.absolute(paths), get=get, limit=limit)
+    made = probing.probe(state, app, base, asking)
+    probing.echo(made, as_plain_json=as_plain_json)
+    ctx.exit(made.status)
+
+
+@cors.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
 @click.pass_context
