@@ -105,6 +105,32 @@ def test_a_server_with_the_same_policy_agrees(serve, shop, probe):
     assert app.ran == []
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"METHODS": "*", "ALLOW_HEADERS": "*", "UNSAFE_ALLOW": "headers"},
+        {
+            "METHODS": "*",
+            "ALLOW_HEADERS": "* Authorization",
+            "ALLOW_CREDENTIALS": "false",
+            "UNSAFE_ALLOW": "headers",
+        },
+        {"METHODS": "auto"},
+        {"METHODS": "PATCH"},
+        {"ENFORCE": "true", "MAX_AGE": "0"},
+        {"ENV": "development", "ORIGINS": "http://localhost:*"},
+        {"ENV": "development", "ORIGINS": "*", "ALLOW_CREDENTIALS": "false"},
+        {"ENV": "development", "ORIGINS": "null", "ALLOW_CREDENTIALS": "false"},
+        {"ORIGINS": "none"},
+        {"ALLOW_HEADERS": "Accept Range Accept-Language"},
+        {"ORIGINS": "https://10.0.0.5:8443 https://app.internal.example.com:8443 capacitor://localhost"},
+    ],
+)
+def test_a_server_agrees_with_its_own_policy_whatever_that_is(settings, serve, shop, probe):
+    status, out, _ = probe(serve(shop(**settings)), "--get", "--json", app=shop(**settings))
+    assert (status, findings(out)) == (0, [])
+
+
 def test_what_is_asked_is_every_kind_of_origin_method_and_header(serve, shop, probe):
     heard = []
     app = shop()
