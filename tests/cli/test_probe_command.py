@@ -194,6 +194,13 @@ def test_lists_that_differ_are_a_difference_and_a_maximum_age_is_a_note(serve, s
     assert {(f["expected"], f["got"]) for f in findings(out)} == {("max-age 600", "204: max-age 300")}
 
 
+def test_credentials_that_are_no_longer_shared_are_a_difference(serve, shop, probe):
+    status, out, _ = probe(serve(shop(ALLOW_CREDENTIALS="false")), "--json")
+    assert (status, causes(out), json.loads(out)["requests"]["differ"]) == (1, {"other_policy"}, 5)
+    lacks = "204: has no Access-Control-Allow-Credentials of true, and the request has credentials"
+    assert {f["got"] for f in findings(out)} == {lacks}
+
+
 def test_a_server_without_cors_is_named(serve, probe):
     app = Flask("plain")
     app.add_url_rule("/items", view_func=lambda: "[]")
@@ -401,6 +408,19 @@ def test_each_resource_is_asked_where_it_governs(serve, shop, probe):
     status, _, err = probe(serve(overhear), app=app)
     assert (status, err) == (0, "")
     assert list(dict.fromkeys(heard)) == ["/api/things/1", "/feed", "/report/1"]
+
+
+def test_files_that_a_proxy_may_serve_are_not_what_is_asked_for(serve, shop, probe):
+    heard = set()
+    settings = {"RESOURCES__S__PATH": "/s*/*", "RESOURCES__S__ORIGINS": APP, "ORIGINS": "none"}
+    app = shop(lambda app: app.add_url_rule("/sales/<name>", view_func=str), **settings)
+
+    def overhear(environ, start):
+        heard.add(environ["PATH_INFO"])
+        return app(environ, start)
+
+    assert probe(serve(overhear), app=app)[0] == 0
+    assert heard == {"/sales/1"}
 
 
 def test_a_view_with_another_policy_is_a_difference(serve, shop, probe):
