@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import quote
 
 from flask import Blueprint, Flask, current_app
 from werkzeug.local import LocalProxy
@@ -203,6 +204,7 @@ class CORS:
 
         Raises:
             CORSConfigError: The policy is not one to decide by.
+            ValueError: No browser could ask for the URL.
         """
         names = headers.replace(",", " ").split() if isinstance(headers, str) else headers
         state = _state_of(app)
@@ -397,7 +399,7 @@ class _State:
         """What is decided about each request that a browser sends for a page's: a preflight if need be."""
         policy, selector = self.policy, self._selector
         base_url, path = placed(url, self._app.config)
-        environ = EnvironBuilder(path, base_url, method=method).get_environ()
+        environ = EnvironBuilder(quote(path), base_url, method=method).get_environ()
         found = []
         for request in page_requests(origin, method, path, headers):
             if selector is None:

@@ -189,16 +189,15 @@ def test_an_app_that_is_gone_leaves_nothing_behind(tmp_path):
     assert [app() for app in apps] == [None] * 5
 
 
-def test_an_untrusted_host_is_told_of_no_method():
+def test_a_host_that_is_none_is_told_of_no_method():
     app = Flask("shop")
-    app.config["TRUSTED_HOSTS"] = ["shop.test"]
     app.add_url_rule("/items", "items", cross_origin(APP, methods="auto")(lambda: ""), methods=["PUT"])
     CORS(app, environ={"CORS_ENV": "production", "CORS_ORIGINS": APP, "CORS_METHODS": "auto"})
     for host, method, answer in (
         ("shop.test", "PUT", (204, "PUT")),
-        ("evil.test", "PUT", (403, None)),
-        ("evil.test", "auto", (403, None)),
-        ("evil.test", "GET", (204, None)),
+        ("a..b", "PUT", (403, None)),
+        ("a..b", "auto", (403, None)),
+        ("a..b", "GET", (204, None)),
     ):
         asked = {"Origin": APP, "Access-Control-Request-Method": method, "Host": host}
         found = app.test_client().options("/items", headers=asked)

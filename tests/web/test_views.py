@@ -692,3 +692,12 @@ def test_a_blueprint_outside_a_resource_that_is_named_default_inherits_nothing_o
     CORS(reports, methods=["GET"])
     app.register_blueprint(reports)
     assert protocol_fields(app.test_client().get("/y/", headers={"Origin": BI})) == {"Vary": "Origin"}
+
+
+@pytest.mark.parametrize("path", ["/a%3Fb", "/a%23b", "/a/%5Bb", "/%E2%82%AC%25"])
+def test_a_path_that_is_asked_about_is_decoded_once_as_a_requests_is(path):
+    app, cors = governed()
+    app.add_url_rule("/<path:rest>", "all", cross_origin(BI)(lambda rest: rest))
+    decided = cors.decide(origin=BI, path=path, app=app)
+    assert (decided.verdict, decided.resource.name) == ("allow", "view:all")
+    assert acao(app, path) == BI
