@@ -177,7 +177,7 @@ class AuditLog:
 
     def emit(self, record: Record, own: Part = NO_PART) -> str:
         """
-        Write one event. Raises nothing: a loss is counted.
+        Write one event. A loss is counted; nothing is raised but what ends whoever runs.
 
         Args:
             record: What it has in common with others.

@@ -16,6 +16,7 @@ import select
 import stat
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -162,6 +163,7 @@ class FileSink:
         self._descriptor = -1
         self._path = path
         self._outlet = Outlet()
+        self._put: Callable[[int, bytes], None] = _put
         self._identity = (0, 0)
         self._may_block = False
         self._due = 0.0
@@ -175,10 +177,7 @@ class FileSink:
         if self._torn:
             line = b"\n" + line
         try:
-            if self._may_block:
-                self._outlet.put(self._descriptor, line)
-            elif os.write(self._descriptor, line) != len(line):
-                raise ShortWriteError
+            self._put(self._descriptor, line)
         except OSError:
             self._torn = not self._may_block
             raise
@@ -213,6 +212,7 @@ class FileSink:
         found = os.fstat(self._descriptor)
         self._identity = (found.st_dev, found.st_ino)
         self._may_block = not stat.S_ISREG(found.st_mode)
+        self._put = self._outlet.put if self._may_block else _put
         self._torn = not self._may_block and _ends_within_a_line(self._path, found.st_size)
 
 

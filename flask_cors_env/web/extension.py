@@ -431,8 +431,8 @@ class _State:
             if old is None:
                 self.judge()
                 return self.policy
-            found = self._read_again(old)
-        return self._announce(old, found, trigger).policy
+            found, built = self._read_again(old), self.built
+        return self._announce(old, found, built, trigger).policy
 
     def _look(self, active: Active, watch: Watch) -> Active:
         """Reload if a file has changed and nobody else is at it; a bad file leaves the policy as it was."""
@@ -441,10 +441,11 @@ class _State:
         try:
             old = self._active or active
             found = self._read_again(old) if watch.changed() else old
+            built = self.built
         finally:
             self._lock.release()
         try:
-            return self._announce(old, found, "file")
+            return self._announce(old, found, built, "file")
         except CORSConfigError as error:
             _LOG.error("CORS: the policy stays as it was: %s", error)
             return old
@@ -460,14 +461,14 @@ class _State:
         self._selector = selector
         return self._serve_with(Active(built.policy, old.log, selector))
 
-    def _announce(self, old: Active, found: Active | CORSConfigError, trigger: str) -> Active:
+    def _announce(self, old: Active, found: Active | CORSConfigError, built: Built, trigger: str) -> Active:
         """Tell the log and who listens, once no lock is held: both may ask the app, or reload it."""
         if isinstance(found, CORSConfigError):
             tell_rejected(old.log, found, old.policy, trigger)
             raise found
         if found.policy.id != old.policy.id:
             tell_changed(old.log, old.policy, found.policy, trigger)
-            _tell(self.built, old.log, self._app)
+            _tell(built, old.log, self._app)
             tell(cors_policy_changed, self._app, previous=old.policy, policy=found.policy)
         return found
 
@@ -482,11 +483,11 @@ class _State:
             if self._error is not None:
                 raise self._error
             try:
-                active = self._serve_with(self._begin(environ))
+                active, built = self._serve_with(self._begin(environ)), self.built
             except CORSConfigError as error:
                 self._error = error
                 raise
-        _tell(self.built, active.log, self._app)
+        _tell(built, active.log, self._app)
         with contextlib.suppress(Exception):  # a handler of the app's
             _warn_of_places(self._app)
         return active

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _SHARED = (protocol.ACAO.lower(),)
 #: In development it ties a response in the browser's network tab to its line in the log.
 _DECISION_ID = "CORS-Decision-Id"
-#: In an environ: the wrapper that serves the request; of mounted apps the innermost.
+#: In an environ: the wrapper that serves the request; of mounted apps the innermost that has a policy.
 SERVED_BY = "flask_cors_env.served_by"
 
 
@@ -99,10 +99,6 @@ class Middleware:
             return self._app(environ, start_response)
         return self._app(environ, self._setting(environ, start_response, resource.passing))
 
-    def serves(self, environ: WSGIEnvironment) -> bool:
-        """Whether no other app, mounted below this one, has a policy of its own for the request."""
-        return environ.get(SERVED_BY) is self
-
     def _setting(
         self, environ: WSGIEnvironment, start_response: StartResponse, fields: Fields
     ) -> StartResponse:
@@ -125,7 +121,7 @@ class Middleware:
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
         ) -> Callable[[bytes], object]:
-            if self.serves(environ):
+            if environ.get(SERVED_BY) is self:
                 resource = selector.for_active(environ, path_of(environ))
                 if resource is not None and resource.passing:
                     headers = set_fields(headers, resource.passing)[0]
@@ -302,21 +298,19 @@ class _Response:
         elif _is_left_to_the_app(outcome) and has_any(headers, _SHARED):
             outcome = self._changed(verdict=Verdict.SKIP, reasons=(Reason.APP_HEADERS,))
         if not self.recorded:
-            self.recorded = True
-            code = int(status[:3]) if status[:3].isdecimal() else 0
-            self._uid = _record(active, environ, outcome, self._path, code, active_request(environ))
+            self._record(outcome, int(status[:3]) if status[:3].isdecimal() else 0)
         if self._uid and active.policy.is_development:
             headers = [*headers, (_DECISION_ID, self._uid)]
         return self._start_response(status, headers, exc_info)
 
     def raised(self) -> None:
         """The application raised, and did not answer: the event is due all the same, once."""
-        if not self.recorded and self._by.serves(self._environ):
+        if not self.recorded and self._environ.get(SERVED_BY) is self._by:
             self._record(self._noting(Note.DEBUGGER_RESPONSE, fields=()), 500)
 
     def abandoned(self) -> None:
         """The application did not even begin to answer; a status of 0 says so."""
-        if not self.recorded and self._by.serves(self._environ):
+        if not self.recorded and self._environ.get(SERVED_BY) is self._by:
             self._record(self._changed(fields=()), 0)
 
     def _noting(self, note: Note, **changed: Any) -> Outcome:
