@@ -7,6 +7,7 @@ when it runs, so that other ``flask`` commands pay for nothing but this module.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 
 import click
@@ -41,10 +42,20 @@ def cors() -> None:
     """Cross-origin policy: check it before the app starts, ask the log what it does."""
 
 
+def _of_a_policy(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of every command that judges the policy first."""
+    options = (
+        click.option("--as", "as_environment", metavar="ENV", help="Judge by the rules of this environment."),
+        click.option("--no-app", is_flag=True, help="Read the environment only; load no app."),
+        click.option("--json", "as_plain_json", is_flag=True, help="Print JSON."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @cors.command()
-@click.option("--as", "as_environment", metavar="ENV", help="Judge by the rules of this environment.")
-@click.option("--no-app", is_flag=True, help="Read the environment only; load no app.")
-@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
+@_of_a_policy
 @click.pass_context
 def check(ctx: click.Context, *, as_environment: str | None, no_app: bool, as_plain_json: bool) -> None:
     """Judge the policy; exit 1 and name every problem if it cannot be used, 2 if the app cannot be read."""
@@ -55,12 +66,8 @@ def check(ctx: click.Context, *, as_environment: str | None, no_app: bool, as_pl
 
 
 @cors.command()
-@click.option(
-    "--as", "as_environment", metavar="ENV", help="Show what this environment's rules and defaults make."
-)
-@click.option("--no-app", is_flag=True, help="Read the environment only; load no app.")
+@_of_a_policy
 @click.option("--all", "everything", is_flag=True, help="Show defaults too.")
-@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def show(
     ctx: click.Context, *, as_environment: str | None, no_app: bool, everything: bool, as_plain_json: bool
@@ -117,9 +124,7 @@ def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> s
     multiple=True,
     help="A request header that the script sets and a preflight has to ask for; repeatable.",
 )
-@click.option("--as", "as_environment", metavar="ENV", help="Judge by the rules of this environment.")
-@click.option("--no-app", is_flag=True, help="Read the environment only; load no app.")
-@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
+@_of_a_policy
 @click.pass_context
 def explain(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
@@ -155,9 +160,7 @@ def explain(  # noqa: PLR0913 - one parameter an option
     "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1, 600), help="Seconds for each."
 )
 @click.option("--insecure", is_flag=True, help="Take any certificate.")
-@click.option("--as", "as_environment", metavar="ENV", help="Expect what this environment's rules make.")
-@click.option("--no-app", is_flag=True, help="Read the environment only; load no app.")
-@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
+@_of_a_policy
 @click.pass_context
 def probe(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
