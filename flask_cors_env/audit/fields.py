@@ -307,9 +307,9 @@ DECISION_FIELDS: tuple[Field, ...] = (
     Field(
         "http.response.status_code",
         int,
-        "The status that was sent; 0 where the client was gone before any was.",
+        "The status that was sent; 0 where the client was gone before any was. Absent for a handshake "
+        "that is not refused: its event is written before its answer.",
         "204",
-        required=True,
         ecs="http.response.status_code",
         ocsf="http_response.code",
     ),
@@ -372,6 +372,12 @@ POLICY_FIELDS: tuple[Field, ...] = (
     Field("cors.policy.env", str, "The settings that were set, comma-separated.", "CORS_ORIGINS"),
     Field("cors.policy.warnings", str, "Codes of what was borne with, comma-separated.", "http"),
     Field("cors.policy.exempt", str, "Endpoints that were exempted, comma-separated.", "health"),
+    Field(
+        "cors.policy.layers",
+        str,
+        "WSGI layers that the policy does not decide about, with their place, comma-separated.",
+        "whitenoise.base.WhiteNoise above",
+    ),
     Field("cors.policy.unsafe_allow", str, "The rules of UNSAFE_ALLOW, comma-separated.", "http"),
     Field("cors.audit.enabled", bool, "CORS_AUDIT.", "true"),
     Field("cors.audit.level", str, "CORS_AUDIT_LEVEL.", "decision", choices=("decision", "deny", "all")),

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from flask_cors_env.core import protocol
 from flask_cors_env.core.origin import ANY, OriginPattern, Origins, canonical_regex, parse_origin
-from flask_cors_env.core.path import PathIndex, PathPattern, overlaps, parse_path
+from flask_cors_env.core.path import PathIndex, PathPattern, other_readings, overlaps, parse_path
 from flask_cors_env.core.request import Request
 
 Fields = tuple[tuple[str, str], ...]
@@ -389,6 +389,18 @@ class Policy:
         """The resource that governs *path*, which has one leading slash; None if none does."""
         return self._index.find(path)
 
+    def guard_for(self, path: str, resource: Resource | None) -> Resource | None:
+        """
+        Return the resource whose `enforce` an ambiguous path must not lead round; None for a plain path.
+
+        Args:
+            path: Decoded once, with one leading slash.
+            resource: The resource that governs the path, or the view that the path is routed to.
+        """
+        readings = other_readings(path) if self.enforces else ()
+        found = (resource, *map(self._index.find_as_written, readings)) if readings else ()
+        return next((each for each in found if each is not None and each.enforce and each.enabled), None)
+
     def resource_named(self, name: str) -> Resource | None:
         """The resource of that name, or None."""
         return self._named.get(name)
@@ -422,6 +434,13 @@ def path_entries(resources: Iterable[Resource]) -> list[tuple[PathPattern, Resou
 
 
 def origin_allowed_by_function(resource: Resource, request: Request) -> bool:
-    """What the application's own function says; only ``True`` lets an origin in."""
+    """
+    Return True where the application's own function answers ``True``, and nothing else.
+
+    The function is not given what no cache can know: cookies, and how the origin compares with the host.
+    """
     function = resource.origin_function
-    return function is not None and function(origin=request.origin, request=request) is True
+    if function is None:
+        return False
+    asked = request._replace(credentialed=False, same_origin=False, host_differs=False)
+    return function(origin=request.origin, request=asked) is True

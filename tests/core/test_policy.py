@@ -311,7 +311,7 @@ def test_codes_are_lower_case_and_no_remedy_names_a_variable_that_is_not_there()
         assert reason.setting is not None or "{variable}" not in reason.remedy
     for note in Note:
         assert re.fullmatch("[a-z]+(_[a-z]+)*", note)
-        assert note.setting is not None or note.remedy is None
+        assert note.setting is not None or "{variable}" not in (note.remedy or "")
 
 
 def test_the_catalogue_is_the_contract_s():
@@ -321,10 +321,11 @@ def test_the_catalogue_is_the_contract_s():
         "skip": "no_origin same_origin route_exempt disabled app_headers".split(),
         "deny": (
             "no_resource origin_not_listed null_not_allowed origin_malformed method_not_allowed "
-            "header_not_allowed request_malformed internal_error"
+            "header_not_allowed request_malformed path_ambiguous internal_error"
         ).split(),
     }
     notes = "credentials_not_allowed response_conflict debugger_response development_default"
+    notes += " not_enforced host_differs"
     assert [str(note) for note in Note] == notes.split()
 
 
