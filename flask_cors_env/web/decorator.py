@@ -22,7 +22,7 @@ from flask_cors_env.config.values import OriginValue
 from flask_cors_env.core.origin import Origins
 from flask_cors_env.core.policy import Resource, contradictions
 from flask_cors_env.web import adopt, hooks, marks
-from flask_cors_env.web.exchange import Exchange, Phase
+from flask_cors_env.web.exchange import Exchange, Phase, request_or_none
 from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.state import state_of
 
@@ -137,7 +137,7 @@ class _Run(NamedTuple):
 
 def _begin(mark: Mark, view: Callable[..., Any]) -> _Run | None:
     """Return the run that begins; None where no request is served, or the mark does not hold in its app."""
-    request = hooks.request_or_none()
+    request = request_or_none()
     if request is None:
         return None
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the app itself is what is known

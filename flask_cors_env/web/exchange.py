@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Request as FlaskRequest
 from flask import Response
+from flask import request as flask_request
 from werkzeug.datastructures import Headers
 
 from flask_cors_env.audit.emit import EVER_BOUND, AuditLog, add_bound
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 #: In development it connects a response in the browser's network tab with its log record.
 _DECISION_ID = "CORS-Decision-Id"
+#: Flask's request of the current context; RuntimeError outside of one.
+current_request = flask_request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001 - asked once a hook
 #: What an application says that shares a response by itself.
 _SHARED = (protocol.ACAO.lower(),)
 #: In an environ: the innermost exchange that a wrapper has not settled.
@@ -50,10 +53,18 @@ OUTER = "flask_cors_env.outer"
 Headers_ = list[tuple[str, str]]
 
 
+def request_or_none() -> FlaskRequest | None:
+    """Return the request that Flask serves in this context; None outside of one."""
+    try:
+        request: FlaskRequest = current_request()
+    except RuntimeError:
+        return None
+    return request
+
+
 class Phase(Enum):
     """What Flask is doing with a request, as far as a `cross_origin` that runs depends on it."""
 
-    NEW = "nothing yet"
     BEFORE = "functions before the view"
     VIEW = "the view"
     AFTER = "error handlers, and functions after the view"
@@ -76,6 +87,7 @@ class Exchange:
         governing: The rules of the `cross_origin` that governs the response; None where none has run.
         phase: What Flask is doing.
         refused: The answer where a view's `cross_origin` has refused the request; else None.
+        is_settled: True where the wrapper has decided, and Flask need not.
         is_answered: True once the answer ahead of the application is given.
         is_recorded: True once the event is written.
         has_started: True once the response has started.
@@ -86,8 +98,9 @@ class Exchange:
     outcome: Outcome | None = None
     due: Outcome | None = None
     governing: Resource | None = None
-    phase = Phase.NEW
+    phase = Phase.BEFORE
     refused: Response | None = None
+    is_settled = False
     is_answered = False
     is_recorded = False
     has_started = False
@@ -134,7 +147,7 @@ class Exchange:
             return
         self.request, self.environ = request, request.environ
         self._facts, self._path = read_served(request)
-        self.governing, self.phase, self._has_returned = None, Phase.NEW, False
+        self.governing, self.phase, self._has_returned = None, Phase.BEFORE, False
         if self.start_response is None:  # an environ may be used again
             self.is_answered = self.is_recorded = self.has_started = False
             self.refused = None
@@ -148,9 +161,9 @@ class Exchange:
         """Return True once Flask serves the request."""
         return self.request is not None
 
-    def leave(self) -> None:
-        """Leave the request to another governed app, which is mounted below the wrapper."""
-        if not self.is_reached():
+    def leave_to(self, source: Source) -> None:
+        """Leave the request to another governed app, *source*, which is mounted below the wrapper."""
+        if source is not self.source and not self.is_reached():
             self._is_anothers = True
 
     def _final(self) -> Outcome:
@@ -317,7 +330,7 @@ class Exchange:
             status = None
         own, uid, is_due = NO_PART, "", outcome.is_due
         try:
-            request = self.request if is_served else None
+            request = self._served() if is_served else None
             rule = None if request is None else request.url_rule
             key = status, address_of(self.environ), None if rule is None else rule.rule
             own = log.known.get(key) or log.own(*key)
@@ -334,6 +347,10 @@ class Exchange:
         if receivers:
             asked, event = outcome.request._replace(path=self.path), {**record.rest.fields, **own.fields}
             tell(cors_decided, log.sender, request=asked, decision=outcome.decision, event=event, uid=uid)
+
+    def _served(self) -> FlaskRequest | None:
+        """Return Flask's request, if the active one is this exchange's."""
+        return self.request
 
     def _with_more(self, log: AuditLog, own: Part, request: FlaskRequest | None) -> Part:
         """Return *own* with what few logs have of a request; the app has bound it for this one alone."""
@@ -358,13 +375,26 @@ class Settled(Exchange):
 
     fields: Fields = ()
 
+    is_settled = True
+
+    def __init__(
+        self, source: Source, active: Active, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> None:
+        self.source = source
+        self.active = active
+        self.environ = environ
+        self.start_response: StartResponse = start_response
+
     def enter(self, request: FlaskRequest) -> None:
-        """Note *request*, which the app's marks and the event ask for."""
-        self.request = request
+        """Change nothing: the wrapper has decided."""
 
     def is_reached(self) -> bool:
         """Return True: nothing stands between the wrapper and Flask."""
         return True
+
+    def _served(self) -> FlaskRequest | None:
+        request = request_or_none()
+        return request if request is not None and request.environ.get(self.source.key) is self else None
 
     def settle(self, facts: RequestFacts) -> Outcome:
         """Decide; the event of a handshake that is not refused is written at once."""
@@ -383,7 +413,7 @@ class Settled(Exchange):
         self.has_started = True
         if self.fields:
             headers = set_fields(headers, self.fields)[0]
-        return self._start_response()(status, headers, exc_info)
+        return self.start_response(status, headers, exc_info)
 
 
 def _write_nothing(_chunk: bytes) -> None:

@@ -11,29 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Request, current_app
-from flask import request as flask_request
+from flask import Flask, current_app
 
-from flask_cors_env.web.exchange import Exchange, Phase
+from flask_cors_env.web.exchange import Exchange, Phase, current_request
 from flask_cors_env.web.prepared import Source
 
 Method = Callable[..., Any]
-#: Flask's request of the current context; RuntimeError outside of one.
-_current_request = flask_request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001 - asked once a hook
-
-
-def request_or_none() -> Request | None:
-    """Return the request that Flask serves in this context; None outside of one."""
-    try:
-        request: Request = _current_request()
-    except RuntimeError:
-        return None
-    return request
 
 
 def enter(source: Source) -> Exchange:
     """Return the exchange of the request that Flask serves, decided: it may not have passed the wrapper."""
-    request = _current_request()
+    request = current_request()
     exchange: Exchange | None = request.environ.get(source.key)
     if exchange is None:
         active = source.ready or source.activate(request.environ)
@@ -54,11 +42,15 @@ def install(app: Flask, source: Source) -> None:
 
 
 def _full_dispatch_request(source: Source, method: Method) -> Method:
+    key = source.key
+
     def full_dispatch_request(*args: Any) -> Any:
-        exchange = enter(source)
-        if exchange.due is not None:
-            return exchange.take_answer(exchange.due)
-        return method(*args) if args else method()
+        exchange = current_request().environ.get(key)
+        if exchange is None or not exchange.is_settled:
+            exchange = enter(source)
+            if exchange.due is not None:
+                return exchange.take_answer(exchange.due)
+        return method(*args) if args else method()  # a call without a tuple is cheaper
 
     return full_dispatch_request
 
@@ -72,7 +64,7 @@ def _watch_teardown(source: Source, exchange: Exchange) -> None:
 
 def _do_teardown_request(source: Source, method: Method) -> Method:
     def do_teardown_request(*args: Any) -> Any:
-        exchange: Exchange | None = _current_request().environ.get(source.key)
+        exchange: Exchange | None = current_request().environ.get(source.key)
         error = next((each for each in args if isinstance(each, BaseException)), None)
         if exchange is not None and exchange.start_response is None and error is not None:
             exchange.raised(error)
@@ -83,14 +75,16 @@ def _do_teardown_request(source: Source, method: Method) -> Method:
 
 def _preprocess_request(source: Source, method: Method) -> Method:
     """A function before the view that returns None governs nothing."""
+    key = source.key
 
     def preprocess_request(*args: Any) -> Any:
-        exchange = enter(source)
-        if exchange.due is not None:
-            return exchange.take_answer(exchange.due)
-        exchange.phase = Phase.BEFORE
+        exchange = current_request().environ.get(key)
+        if exchange is None or not exchange.is_settled:
+            exchange = enter(source)
+            if exchange.due is not None:
+                return exchange.take_answer(exchange.due)
         try:
-            result = method(*args) if args else method()  # a call without a tuple is cheaper
+            result = method(*args) if args else method()
         except BaseException:
             _watch_teardown(source, exchange)
             raise
@@ -103,14 +97,17 @@ def _preprocess_request(source: Source, method: Method) -> Method:
 
 def _dispatch_request(source: Source, method: Method) -> Method:
     """What a `cross_origin` has refused is the answer, whatever the decorators above it make of it."""
+    key = source.key
 
     def dispatch_request(*args: Any) -> Any:
-        exchange = enter(source)
-        if exchange.due is not None:
-            return exchange.take_answer(exchange.due)
+        exchange = current_request().environ.get(key)
+        if exchange is None or not exchange.is_settled:
+            exchange = enter(source)
+            if exchange.due is not None:
+                return exchange.take_answer(exchange.due)
         exchange.phase = Phase.VIEW
         try:
-            result = method(*args) if args else method()  # a call without a tuple is cheaper
+            result = method(*args) if args else method()
         except BaseException:
             _watch_teardown(source, exchange)
             if exchange.refused is None:
@@ -124,10 +121,14 @@ def _dispatch_request(source: Source, method: Method) -> Method:
 
 
 def _process_response(source: Source, method: Method) -> Method:
+    key = source.key
+
     def process_response(first: Any, *rest: Any) -> Any:
         response = method(first, *rest) if rest else method(first)
-        exchange = enter(source)
-        return response if exchange.start_response is not None else exchange.finish(response)
+        exchange = current_request().environ.get(key)
+        if exchange is not None and exchange.start_response is not None:
+            return response
+        return enter(source).finish(response)
 
     return process_response
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from flask_cors_env.core.policy import Fields
 from flask_cors_env.web.exchange import OUTER, Exchange, Settled
 from flask_cors_env.web.prepared import Active, Outcome, Source
 from flask_cors_env.web.wsgi import read_facts, vary_field
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 #: All that a response has whose path is ambiguous.
-VARY_ORIGIN = vary_field(("Origin",))
+_VARY_ORIGIN = vary_field(("Origin",))
 
 
 class Middleware:
@@ -54,21 +55,15 @@ class Middleware:
         """Serve one request."""
         source = self._source
         active = source.ready or source.activate(environ)
+        if OUTER in environ:
+            environ[OUTER].leave_to(source)
         origin: str | None = environ.get("HTTP_ORIGIN")
-        outer = environ.get(OUTER)
-        if outer is not None and outer.source is not source:
-            outer.leave()
-        if not active.is_plain:
-            return self._pass_on(environ, start_response, active)
-        if active.selector is not None and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:
+        if not active.is_early and (origin is None or not active.answers_early(environ)):
             return self._pass_on(environ, start_response, active)
         exchange = environ[source.key] = Settled(source, active, environ, start_response)
         if origin is None and not active.log.skips:
-            resource = active.everywhere or active.policy.resource_for(exchange.path)
-            if resource is not None:
-                exchange.fields = resource.passing
-            if active.policy.enforces and active.policy.guard_for(exchange.path, resource) is not None:
-                exchange.fields = VARY_ORIGIN
+            fields = active.passing
+            exchange.fields = _fields_without_origin(active, exchange) if fields is None else fields
             return self.app(environ, exchange.pass_on)
         outcome = exchange.settle(read_facts(environ, origin))
         if outcome.answer is not None:
@@ -146,6 +141,15 @@ class _Watched:
                 close()
         finally:
             self._exchange.abandoned()
+
+
+def _fields_without_origin(active: Active, exchange: Settled) -> Fields:
+    """Return the fields of a response to a request without Origin: caches have to tell it from the others."""
+    policy, path = active.policy, exchange.path
+    resource = policy.resource_for(path)
+    if policy.enforces and policy.guard_for(path, resource) is not None:
+        return _VARY_ORIGIN
+    return () if resource is None else resource.passing
 
 
 def _answer(exchange: Exchange, outcome: Outcome, start_response: StartResponse) -> Iterable[bytes]:

@@ -23,7 +23,7 @@ from flask_cors_env.core.reason import Reason, Verdict
 from flask_cors_env.core.request import Kind, Request
 from flask_cors_env.web.layers import NO_LAYERS, Layers
 from flask_cors_env.web.views import Selector
-from flask_cors_env.web.wsgi import RequestFacts, vary_field
+from flask_cors_env.web.wsgi import RequestFacts, is_preflight, vary_field
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -121,9 +121,13 @@ class Active:
 
     Attributes:
         everywhere: The resource that governs every request; None where that depends on the request.
+        is_early: True where the wrapper decides on every request.
+        passing: The fields of every response to a request without Origin; None where the path decides.
     """
 
-    __slots__ = ("_known", "everywhere", "is_plain", "layers", "log", "policy", "selector")
+    __slots__ = (
+        "_known", "everywhere", "is_early", "is_plain", "layers", "log", "passing", "policy", "selector",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -140,7 +144,13 @@ class Active:
         self.is_plain = is_plain
         self.layers = layers
         self.everywhere = policy.everywhere if selector is None else None
+        self.is_early = is_plain and selector is None
+        self.passing = None if self.everywhere is None or policy.enforces else self.everywhere.passing
         self._known: dict[tuple[Any, ...], Outcome] = {}
+
+    def answers_early(self, environ: WSGIEnvironment) -> bool:
+        """Return True for a preflight in the plain case: the wrapper asks the router which view it is for."""
+        return self.is_plain and is_preflight(environ)
 
     def finder(self, request: FlaskRequest, facts: RequestFacts) -> Find:
         """Return what finds the resource of *request*: its view's, or that of the view a preflight is for."""

@@ -111,6 +111,11 @@ class RequestFacts(NamedTuple):
         return Surroundings(self.scheme, self.host, self.fetch_site, self.has_authorization)
 
 
+def is_preflight(environ: WSGIEnvironment) -> bool:
+    """Return True where *environ*, which has an origin, is a preflight's."""
+    return environ.get("REQUEST_METHOD") == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+
+
 def _without_port(host: str, *schemes: str) -> str:
     """Return *host* in lower case, without a port that is the default of one of *schemes*."""
     host = host.lower()
