@@ -15,7 +15,8 @@ from flask_cors_env.audit.event import fields_table, mapping_table
 from flask_cors_env.config import reference
 from flask_cors_env.config.codes import CODES
 from flask_cors_env.config.rules import RULES
-from flask_cors_env.config.settings import ENVIRONMENTS, FOREIGN, VARIABLES
+from flask_cors_env.config.settings import FOREIGN, VARIABLES
+from flask_cors_env.core.environments import ENVIRONMENTS
 from flask_cors_env.core.reason import Note, Reason
 from flask_cors_env.web import peer
 

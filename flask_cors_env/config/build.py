@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from flask_cors_env.config.environment import DEVELOPMENT, PRODUCTION, Environment, Signs, detect
+from flask_cors_env.config.environment import Environment, Signs, detect
 from flask_cors_env.config.errors import CORSConfigError, Fault, FaultyValueError, Problem, shown
 from flask_cors_env.config.files import read_env_file, read_policy_file
 from flask_cors_env.config.layers import (
@@ -39,9 +39,11 @@ from flask_cors_env.config.settings import SETTINGS, VARIABLES, default, loopbac
 from flask_cors_env.config.shown import spelled, written
 from flask_cors_env.config.sources import Merged, merge
 from flask_cors_env.config.values import OriginValue, is_blank, scalar
+from flask_cors_env.core.environments import DEVELOPMENT, PRODUCTION
+from flask_cors_env.core.fields import DEFAULT, SPELLED
 from flask_cors_env.core.origin import ANY, Origins
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
-from flask_cors_env.core.policy import DEFAULT, HeaderNames, Policy, Resource, contradictions, path_entries
+from flask_cors_env.core.policy import Policy, Resource, contradictions, path_entries
 
 _EVERYWHERE = (parse_path("/*"),)
 _EVERYONE = OriginValue((ANY,))
@@ -405,22 +407,19 @@ class _Draft:
         public = self._is_public(name)
         credentials = self._value(name, "ALLOW_CREDENTIALS") and not public
         origins = _EVERYONE if public else self._origins(name, credentials=credentials)
-        return Resource(
-            name=name,
-            paths=self._paths(name),
-            origins=self._prepare(origins),
-            origin_function=origins.function,
-            methods=frozenset({"GET", "HEAD"}) if public else self._value(name, "METHODS"),
-            allow_headers=HeaderNames(self._value(name, "ALLOW_HEADERS")),
-            expose_headers=self._value(name, "EXPOSE_HEADERS"),
-            allow_credentials=credentials,
-            max_age=self._value(name, "MAX_AGE"),
-            enforce=self._value(name, "ENFORCE"),
-            enabled=self._value(name, "ENABLED"),
-            defaulted=self._defaulted(name, public=public),
-            pinned=self._pinned(name),
-            prefix=self._prefix(name),
-        )
+        fields: dict[str, Any] = {
+            "paths": self._paths(name),
+            "origins": self._prepare(origins),
+            "origin_function": origins.function,
+            "allow_credentials": credentials,
+            "defaulted": self._defaulted(name, public=public),
+        }
+        if public:
+            fields["methods"] = frozenset({"GET", "HEAD"})
+        for setting, (attribute, of, *_) in SPELLED.items():
+            if attribute not in fields:
+                fields[attribute] = of.parse(self._value(name, setting))
+        return Resource(name=name, pinned=self._pinned(name), prefix=self._prefix(name), **fields)
 
     def _origins(self, name: str, *, credentials: bool) -> OriginValue:
         if credentials and self._environment == DEVELOPMENT and self._leaf(name, "ORIGINS") is None:

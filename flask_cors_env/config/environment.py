@@ -14,17 +14,15 @@ from typing import Any
 
 from flask_cors_env.config.errors import Fault, FaultyValueError
 from flask_cors_env.config.values import advice, scalar, unquote
-
-ENVIRONMENTS = ("development", "testing", "staging", "production")
-DEVELOPMENT, TESTING, STAGING, PRODUCTION = ENVIRONMENTS
+from flask_cors_env.core.environments import DEVELOPMENT, ENVIRONMENTS, PRODUCTION, STAGING, TESTING
 
 _ALIASES = {
-    DEVELOPMENT: "development dev develop local",
-    TESTING: "testing test tests ci",
-    STAGING: "staging stage stg qa uat preprod",
-    PRODUCTION: "production prod prd live",
+    DEVELOPMENT: "dev develop local",
+    TESTING: "test tests ci",
+    STAGING: "stage stg qa uat preprod",
+    PRODUCTION: "prod prd live",
 }
-_NAMES = {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
+_NAMES = {alias: name for name, aliases in _ALIASES.items() for alias in (name, *aliases.split())}
 #: Variables of others that name an environment. FLASK_ENV, dead since Flask 2.3, never selects development.
 _FOREIGN = ("APP_ENV", "ENVIRONMENT", "FLASK_ENV")
 _PLATFORMS = (

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.errors import NAME_LIMIT, Fault, FaultyValueError, Problem, as_text, shown
 from flask_cors_env.config.layers import (
     PREFIX,
@@ -28,6 +27,7 @@ from flask_cors_env.config.layers import (
     read_resources,
 )
 from flask_cors_env.config.settings import VARIABLES
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask_cors_env.config import values
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.settings import SETTINGS, Scope, Setting
+from flask_cors_env.core.environments import ENVIRONMENTS
+from flask_cors_env.core.fields import MAX_AGE_LIMIT
 
 _WHERE = {
     Scope.APP: "`CORS_{name}`",
@@ -83,9 +84,7 @@ def _schema_of(setting: Setting) -> dict[str, Any]:
 _STRING: dict[str, Any] = {"type": "string"}
 _LIST: dict[str, Any] = {"anyOf": [_STRING, {"type": "array", "items": _STRING}]}
 _BOOLEAN: dict[str, Any] = {"anyOf": [{"type": "boolean"}, {"type": "string"}, {"enum": [0, 1]}]}
-_DURATION: dict[str, Any] = {
-    "anyOf": [{"type": "integer", "minimum": -1, "maximum": values.MAX_AGE_LIMIT}, _STRING]
-}
+_DURATION: dict[str, Any] = {"anyOf": [{"type": "integer", "minimum": -1, "maximum": MAX_AGE_LIMIT}, _STRING]}
 #: What the values of a parser look like in a file; the others take lists.
 _TYPES: dict[Any, dict[str, Any]] = {
     values.boolean: _BOOLEAN,

@@ -14,9 +14,25 @@ from enum import StrEnum
 from typing import Any
 
 from flask_cors_env.config import values
-from flask_cors_env.config.environment import ENVIRONMENTS, parse_environment
+from flask_cors_env.config.environment import parse_environment
 from flask_cors_env.config.errors import Fault, FaultyValueError
 from flask_cors_env.config.rules import parse_rule_ids
+from flask_cors_env.core.fields import (
+    BOOLEAN,
+    FIELDS,
+    MAX_AGE_LIMIT,
+    METHODS,
+    ORIGINS,
+    PATHS,
+    REQUEST_NAMES,
+    RESPONSE_NAMES,
+    SECONDS,
+    FieldType,
+    ResourceField,
+    Spelling,
+    by_environment,
+    same,
+)
 
 
 class Scope(StrEnum):
@@ -25,14 +41,6 @@ class Scope(StrEnum):
     APP = "app"
     BOTH = "both"
     RESOURCE = "resource"
-
-
-def _same(value: str) -> Mapping[str, str]:
-    return dict.fromkeys(ENVIRONMENTS, value)
-
-
-def _by_environment(development: str, testing: str, staging: str, production: str) -> Mapping[str, str]:
-    return dict(zip(ENVIRONMENTS, (development, testing, staging, production), strict=True))
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,37 @@ class Setting:
         return self.scope is not Scope.APP
 
 
+#: The operator's grammar of each type of a resource's fields.
+_PARSERS: Mapping[FieldType, Callable[[Any], Any]] = {
+    BOOLEAN: values.boolean,
+    SECONDS: values.seconds,
+    PATHS: values.paths,
+    ORIGINS: values.origins,
+    METHODS: values.methods,
+    REQUEST_NAMES: values.allow_headers,
+    RESPONSE_NAMES: values.expose_headers,
+}
+
+
+def _of_field(field: ResourceField, spelling: Spelling) -> Setting:
+    """Return the setting that decides a resource's *field*, as operators spell it."""
+    return Setting(
+        field.setting,
+        Scope.BOTH if spelling.inherited else Scope.RESOURCE,
+        _PARSERS[field.type],
+        spelling.form,
+        field.meaning,
+        spelling.example,
+        spelling.defaults,
+        spelling.aliases,
+        option_alias=spelling.option_alias,
+    )
+
+
+#: The words of CORS_AUDIT_LEVEL, and the formats of CORS_AUDIT_FORMAT beside ``auto``.
+AUDIT_LEVELS = ("decision", "deny", "all")
+AUDIT_FORMATS = ("json", "console")
+
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "ENV",
@@ -118,10 +157,10 @@ SETTINGS: tuple[Setting, ...] = (
         "RELOAD",
         Scope.APP,
         values.period,
-        "`off`, or 1 to 86400 seconds; `30s`",
+        f"`off`, or 1 to {MAX_AGE_LIMIT} seconds; `30s`",
         "How often each process looks whether the policy file or env file is another, and reads it again.",
         "30s",
-        _same("off"),
+        same("off"),
         option=False,
         in_files=False,
     ),
@@ -132,7 +171,7 @@ SETTINGS: tuple[Setting, ...] = (
         "true or false",
         "Whether a `CORS_*` name that is no setting is an error.",
         "true",
-        _by_environment("false", "true", "true", "true"),
+        by_environment("false", "true", "true", "true"),
         option=False,
     ),
     Setting(
@@ -142,88 +181,10 @@ SETTINGS: tuple[Setting, ...] = (
         "names with `*`",
         "`CORS_*` names of other programs, which are passed over.",
         "CORS_ANYWHERE_*",
-        _same("none"),
+        same("none"),
         option=False,
     ),
-    Setting(
-        "ORIGINS",
-        Scope.BOTH,
-        values.origins,
-        "origins; `https://*.example.com`; `http://localhost:*`; `*`; `null`; `none`",
-        "The origins whose pages may read responses. `*` is everyone, and for development only.",
-        "https://app.example.com,https://*.preview.example.com",
-        _by_environment("*", "none", "none", "none"),
-        aliases=(
-            "ALLOWED_ORIGINS",
-            "ALLOWED_ORIGIN",
-            "ALLOW_ORIGINS",
-            "ALLOW_ORIGIN",
-            "ORIGIN",
-            "ORIGIN_WHITELIST",
-        ),
-    ),
-    Setting(
-        "METHODS",
-        Scope.BOTH,
-        values.methods,
-        "methods; `*`; `auto`",
-        "The methods a page may use, beside GET, HEAD and POST, which need no listing. `auto`: those routed.",
-        "GET,POST,PUT",
-        _same("GET HEAD POST PUT PATCH DELETE"),
-        aliases=("ALLOWED_METHODS", "ALLOW_METHODS"),
-    ),
-    Setting(
-        "ALLOW_HEADERS",
-        Scope.BOTH,
-        values.allow_headers,
-        "field names; `x-team-*`; `*`",
-        "The request headers a page may set. `*` does not cover Authorization, which is named beside it.",
-        "Content-Type,Authorization",
-        _by_environment("* Authorization", *["Content-Type Authorization"] * 3),
-        aliases=("ALLOWED_HEADERS", "HEADERS"),
-        option_alias="HEADERS",
-    ),
-    Setting(
-        "EXPOSE_HEADERS",
-        Scope.BOTH,
-        values.expose_headers,
-        "field names; `*`",
-        "The response headers a page may read beside the seven that are always readable.",
-        "X-Total-Count",
-        _same("none"),
-        aliases=("EXPOSED_HEADERS",),
-    ),
-    Setting(
-        "ALLOW_CREDENTIALS",
-        Scope.BOTH,
-        values.boolean,
-        "true or false",
-        "Whether pages may send cookies and read the answer. Every origin is named then.",
-        "true",
-        _same("false"),
-        aliases=("SUPPORTS_CREDENTIALS", "CREDENTIALS"),
-        option_alias="SUPPORTS_CREDENTIALS",
-    ),
-    Setting(
-        "MAX_AGE",
-        Scope.BOTH,
-        values.seconds,
-        "0 to 86400 seconds; `10m`; `2h`",
-        "How long a browser may keep a preflight's answer; 0 asks each time. Chromium stops at 2h.",
-        "10m",
-        _by_environment("0", "0", "600", "7200"),
-        aliases=("PREFLIGHT_MAX_AGE",),
-    ),
-    Setting(
-        "ENFORCE",
-        Scope.BOTH,
-        values.boolean,
-        "true or false",
-        "Whether a denied request is answered with 403 and its view does not run. Otherwise the browser "
-        "alone withholds the response.",
-        "true",
-        _same("false"),
-    ),
+    *(_of_field(f, f.spelling) for f in FIELDS if f.spelling is not None and f.spelling.inherited),
     Setting(
         "PUBLIC",
         Scope.RESOURCE,
@@ -231,25 +192,9 @@ SETTINGS: tuple[Setting, ...] = (
         "true or false",
         "Public data: every origin, never credentials, GET and HEAD. The explicit door outside development.",
         "true",
-        _same("false"),
+        same("false"),
     ),
-    Setting(
-        "PATH",
-        Scope.RESOURCE,
-        values.paths,
-        "paths; `/api/*`; `/users/<int:id>`",
-        "The paths it governs. `*` stands for part of one segment, a final `/*` for everything below.",
-        "/api/*",
-    ),
-    Setting(
-        "ENABLED",
-        Scope.BOTH,
-        values.boolean,
-        "true or false",
-        "Whether requests are decided at all. Where it is false responses are left as the app makes them.",
-        "false",
-        _same("true"),
-    ),
+    *(_of_field(f, f.spelling) for f in FIELDS if f.spelling is not None and not f.spelling.inherited),
     Setting(
         "UNSAFE_ALLOW",
         Scope.BOTH,
@@ -257,7 +202,7 @@ SETTINGS: tuple[Setting, ...] = (
         "rule ids",
         "Rules of the environment whose errors become warnings, repeated at every start.",
         "http",
-        _same("none"),
+        same("none"),
     ),
     Setting(
         "AUDIT_SINK",
@@ -267,7 +212,7 @@ SETTINGS: tuple[Setting, ...] = (
         "Where the audit log goes. `auto`: the app's structlog if it is configured, else its logging if that "
         "has a handler, else lines of our own on standard error. `app`: never lines of our own.",
         "file:/var/log/app/cors.jsonl",
-        _same("auto"),
+        same("auto"),
         option=False,
     ),
     Setting(
@@ -277,29 +222,29 @@ SETTINGS: tuple[Setting, ...] = (
         "on or off",
         "Whether decisions are logged. The policy is, in any case.",
         "off",
-        _same("on"),
+        same("on"),
         option=False,
     ),
     Setting(
         "AUDIT_LEVEL",
         Scope.APP,
-        values.one_of("decision", "deny", "all"),
-        "`decision`, `deny` or `all`",
+        values.one_of(*AUDIT_LEVELS),
+        values.listed(AUDIT_LEVELS),
         "Which requests are logged: every allow and deny, denials only, or those too that were not decided, "
         "such as requests without an origin.",
         "deny",
-        _same("decision"),
+        same("decision"),
         option=False,
     ),
     Setting(
         "AUDIT_FORMAT",
         Scope.APP,
-        values.one_of("auto", "json", "console"),
-        "`auto`, `json` or `console`",
+        values.one_of("auto", *AUDIT_FORMATS),
+        values.listed(("auto", *AUDIT_FORMATS)),
         "How our own lines are written. `console` is for people, with the remedy. `auto`: console in "
         "development at a terminal, JSON everywhere else.",
         "json",
-        _same("auto"),
+        same("auto"),
         option=False,
     ),
     Setting(
@@ -309,7 +254,7 @@ SETTINGS: tuple[Setting, ...] = (
         "`truncate`, `full` or `off`",
         "What is logged of a client's address: its network (/24 or /48), the whole address, or nothing.",
         "off",
-        _same("truncate"),
+        same("truncate"),
         option=False,
     ),
     Setting(
@@ -319,7 +264,7 @@ SETTINGS: tuple[Setting, ...] = (
         "on or off",
         "Whether a request's path and user agent are logged. Paths can name people.",
         "on",
-        _same("off"),
+        same("off"),
         option=False,
     ),
 )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from flask_cors_env.core.fields import SPELLED
 from flask_cors_env.core.policy import Resource
 
 
@@ -13,11 +14,8 @@ def written(resource: Resource, setting: str, value: Any) -> Any:
     """The value of *setting* that holds for *resource*; what is derived stands in the resource itself."""
     if setting == "ORIGINS":
         return "a function" if resource.origin_function is not None else resource.origins
-    if setting == "PATH":
-        return [path.text for path in resource.paths]
-    if setting in {"METHODS", "ALLOW_CREDENTIALS"}:
-        return getattr(resource, setting.lower())
-    return value
+    field = SPELLED.get(setting)
+    return value if field is None else getattr(resource, field.name)
 
 
 def spelled(value: Any) -> str:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from flask_cors_env.config.errors import Fault, FaultyValueError, as_text
 from flask_cors_env.core import protocol
+from flask_cors_env.core.fields import MAX_AGE_LIMIT
 from flask_cors_env.core.origin import VARIABLE, OriginError, OriginPattern, compile_call, parse_origin
 from flask_cors_env.core.path import PathError, PathPattern, parse_path
 
-MAX_AGE_LIMIT = 86400
 #: The word of METHODS that stands for the methods that the URL map routes.
 AUTO = "auto"
 
@@ -393,6 +393,12 @@ def one_of(*choices: str) -> Callable[[Any], str]:
         return text
 
     return word
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return *words* as a sentence lists them: ```a`, `b` or `c```."""
+    *others, last = (f"`{word}`" for word in words)
+    return f"{', '.join(others)} or {last}"
 
 
 def words(value: Any) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import pytest
 from config.configured import APP, INIT, OTHER, canonical, codes, made, problems, refused, resource, resources
 
 from flask_cors_env.config.build import Inputs, Scope, build
-from flask_cors_env.config.environment import ENVIRONMENTS
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 LOOPBACK = [f"{s}://{host}:*" for s in ("http", "https") for host in ("127.0.0.1", "[::1]", "localhost")]
 DEFAULTS = {

@@ -6,8 +6,8 @@ import pytest
 from config.configured import APP, codes, made, problems, refused, resources
 
 from flask_cors_env import CORSConfigError
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.rules import RULES
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 HTTP = "http://app.example.com"
 PATTERN = re.compile(r"https://[a-z]+\.example\.com")

@@ -4,8 +4,8 @@ import pytest
 from config.configured import APP, canonical, made, problems, refused
 
 from flask_cors_env.config import values
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.settings import SETTINGS
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 
 @pytest.mark.parametrize(
