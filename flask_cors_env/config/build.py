@@ -35,7 +35,7 @@ from flask_cors_env.config.layers import (
     read_variables,
 )
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
-from flask_cors_env.config.settings import SETTINGS, VARIABLES, default, loopback_origins
+from flask_cors_env.config.settings import CLOSES_PUBLIC, SETTINGS, VARIABLES, default, loopback_origins
 from flask_cors_env.config.shown import spelled, written
 from flask_cors_env.config.sources import Merged, merge
 from flask_cors_env.config.values import OriginValue, is_blank, scalar
@@ -47,8 +47,6 @@ from flask_cors_env.core.policy import Policy, Resource, contradictions, path_en
 
 _EVERYWHERE = (parse_path("/*"),)
 _EVERYONE = OriginValue((ANY,))
-#: What says who may do what, and so contradicts PUBLIC; a view that sets one is public no longer.
-_CLOSES_PUBLIC = ("ORIGINS", "METHODS", "ALLOW_CREDENTIALS")
 
 
 @dataclass(frozen=True)
@@ -337,7 +335,7 @@ class _Draft:
 
     def _source(self, resource: str, setting: str) -> Path | None:
         """The leaf that decides the value: for what PUBLIC means, PUBLIC."""
-        decides = setting in _CLOSES_PUBLIC and self._is_public(resource)
+        decides = setting in CLOSES_PUBLIC and self._is_public(resource)
         return self._leaf(resource, "PUBLIC" if decides else setting)
 
     def _told(self, resource: str, setting: str, leaf: Path | None, value: Any) -> Leaf:
@@ -393,8 +391,8 @@ class _Draft:
         return default(setting, self._environment) if value is None else value
 
     def _own(self, resource: str) -> list[str]:
-        """Those of `_CLOSES_PUBLIC` that the resource itself sets, to anything but false."""
-        leaves = {setting: (*self._chains[resource][0], setting) for setting in _CLOSES_PUBLIC}
+        """Those of `CLOSES_PUBLIC` that the resource itself sets, to anything but false."""
+        leaves = {setting: (*self._chains[resource][0], setting) for setting in CLOSES_PUBLIC}
         stacks, values = self._merged.stacks, self._merged.values
         return [s for s, leaf in leaves.items() if leaf in stacks and values.get(leaf) is not False]
 
@@ -497,7 +495,7 @@ class _Draft:
         for setting in JUDGED:
             leaf = self._leaf(resource.name, setting)
             key = (leaf or (), resource.allow_credentials, unsafe)
-            if leaf is None or key in seen or (setting in _CLOSES_PUBLIC and self._is_public(resource.name)):
+            if leaf is None or key in seen or (setting in CLOSES_PUBLIC and self._is_public(resource.name)):
                 continue
             seen.add(key)
             for rule, fault in broken(setting, resource):

@@ -322,6 +322,8 @@ FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
     "VARY_HEADER": _vary,
 }
 
+#: The settings that say who may do what, and so contradict PUBLIC; a view that sets one is public no longer.
+CLOSES_PUBLIC = ("ORIGINS", "METHODS", "ALLOW_CREDENTIALS")
 #: Every setting by its name as a variable, upper case and without prefix, and by its aliases.
 VARIABLES = {name: setting for setting in SETTINGS for name in (setting.name, *setting.aliases)}
 #: Every setting that may be an argument, or stand in one, by its name there, upper case.

@@ -232,7 +232,26 @@ def _declare(  # noqa: PLR0913 - one argument per fact
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ResourceFields:
-    """The fields that a resource's decisions depend on, in the order of the canonical policy."""
+    """
+    The fields that a resource's decisions depend on, in the order of the canonical policy.
+
+    Attributes:
+        paths: The paths it governs. `*` stands for part of one segment, a final `/*` for everything below.
+        origins: The origins whose pages may read responses. `*` is everyone, and for development only.
+        origin_function: Asked, with ``origin`` and ``request``, where no entry matches; or None.
+        methods: The methods a page may use, beside GET, HEAD and POST, which need no listing. `auto`: those
+            routed.
+        allow_headers: The request headers a page may set. `*` does not cover Authorization, which is named
+            beside it.
+        expose_headers: The response headers a page may read beside the seven that are always readable.
+        allow_credentials: Whether pages may send cookies and read the answer. Every origin is named then.
+        max_age: How long a browser may keep a preflight's answer; 0 asks each time. Chromium stops at 2h.
+        enforce: Whether a denied request is answered with 403 and its view does not run. Otherwise the
+            browser alone withholds the response.
+        enabled: Whether requests are decided at all. Where it is false responses are left as the app makes
+            them.
+        defaulted: The settings, without prefix, whose value is a default of development.
+    """
 
     paths: tuple[PathPattern, ...] = _declare(
         PATHS,

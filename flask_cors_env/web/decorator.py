@@ -30,8 +30,9 @@ def cross_origin(origins: Any = None, /, **options: Any) -> Any:
 
     Args:
         origins: The origins; or the view itself, where the decorator is used bare.
-        **options: ``origins methods allow_headers expose_headers allow_credentials max_age enforce`` and
-            their aliases.
+        **options: ``origins methods allow_headers expose_headers allow_credentials max_age enforce
+            enabled``
+            and their aliases.
 
     Raises:
         CORSConfigError: At once, for an option that is unknown or does not parse.

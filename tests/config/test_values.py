@@ -194,3 +194,10 @@ def test_what_compiles_badly_is_refused_in_silence(setting, text, remedy, recwar
     assert found.code in {"header-is-regex", "origin-is-regex"}
     assert found.remedy == remedy
     assert list(recwarn) == []
+
+
+def test_every_word_of_the_log_s_format_has_its_renderer():
+    from flask_cors_env.audit.render import FORMATS
+    from flask_cors_env.config.settings import AUDIT_FORMATS
+
+    assert tuple(FORMATS) == AUDIT_FORMATS
