@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask_cors_env.config import values
 from flask_cors_env.config.environment import parse_environment
@@ -43,6 +43,40 @@ class Scope(StrEnum):
     RESOURCE = "resource"
 
 
+class Type(NamedTuple):
+    """
+    A declared type of values, which parses and describes itself.
+
+    Attributes:
+        parse: From a raw value to a typed one; raises FaultyValueError.
+        schema: The values in a policy file, as JSON Schema.
+    """
+
+    parse: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic_core.core_schema import no_info_plain_validator_function  # noqa: PLC0415 - see `model`
+
+        return no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
+        return dict(self.schema)
+
+
+_STRING: Mapping[str, Any] = {"type": "string"}
+_LIST: Mapping[str, Any] = {"anyOf": [_STRING, {"type": "array", "items": _STRING}]}
+_DURATION: Mapping[str, Any] = {
+    "anyOf": [{"type": "integer", "minimum": -1, "maximum": MAX_AGE_LIMIT}, _STRING]
+}
+_BOOLEAN = Type(values.boolean, {"anyOf": [{"type": "boolean"}, _STRING, {"enum": [0, 1]}]})
+_TEXT = Type(values.text, _STRING)
+
+
+def _one_of(*words: str) -> Type:
+    return Type(values.one_of(*words), _STRING)
+
+
 @dataclass(frozen=True)
 class Setting:
     """
@@ -51,7 +85,7 @@ class Setting:
     Attributes:
         name: What follows the prefix in its variable.
         scope: For the app, for a resource, or both.
-        parse: From a raw value to a typed one; raises FaultyValueError.
+        type: Of its values.
         form: What is written, for the reference.
         meaning: For an operator: what it does, its unit and range, and the consequence.
         example: A value that could stand in a real ``.env``.
@@ -64,7 +98,7 @@ class Setting:
 
     name: str
     scope: Scope
-    parse: Callable[[Any], Any]
+    type: Type
     form: str
     meaning: str
     example: str
@@ -73,6 +107,11 @@ class Setting:
     option: bool = True
     option_alias: str = ""
     in_files: bool = True
+
+    @property
+    def parse(self) -> Callable[[Any], Any]:
+        """From a raw value to a typed one; raises FaultyValueError."""
+        return self.type.parse
 
     @property
     def key(self) -> str:
@@ -91,14 +130,14 @@ class Setting:
 
 
 #: The operator's grammar of each type of a resource's fields.
-_PARSERS: Mapping[FieldType, Callable[[Any], Any]] = {
-    BOOLEAN: values.boolean,
-    SECONDS: values.seconds,
-    PATHS: values.paths,
-    ORIGINS: values.origins,
-    METHODS: values.methods,
-    REQUEST_NAMES: values.allow_headers,
-    RESPONSE_NAMES: values.expose_headers,
+_TYPES: Mapping[FieldType, Type] = {
+    BOOLEAN: _BOOLEAN,
+    SECONDS: Type(values.seconds, _DURATION),
+    PATHS: Type(values.paths, _LIST),
+    ORIGINS: Type(values.origins, _LIST),
+    METHODS: Type(values.methods, _LIST),
+    REQUEST_NAMES: Type(values.allow_headers, _LIST),
+    RESPONSE_NAMES: Type(values.expose_headers, _LIST),
 }
 
 
@@ -107,7 +146,7 @@ def _of_field(field: ResourceField, spelling: Spelling) -> Setting:
     return Setting(
         field.setting,
         Scope.BOTH if spelling.inherited else Scope.RESOURCE,
-        _PARSERS[field.type],
+        _TYPES[field.type],
         spelling.form,
         field.meaning,
         spelling.example,
@@ -125,7 +164,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "ENV",
         Scope.APP,
-        parse_environment,
+        Type(parse_environment, _STRING),
         "development, testing, staging or production",
         "Whose rules judge the policy, and which defaults hold. Unset: detected, and production where "
         "nothing says otherwise.",
@@ -136,7 +175,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "ENV_FILE",
         Scope.APP,
-        values.text,
+        _TEXT,
         "a path",
         "An env file whose `CORS_*` lines are read; the process environment is stronger. Missing: an error.",
         ".env",
@@ -146,7 +185,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "CONFIG_FILE",
         Scope.APP,
-        values.text,
+        _TEXT,
         "a path",
         "A policy file: TOML, or JSON where it ends in `.json`. Missing or unreadable: an error.",
         "/etc/shop/cors.toml",
@@ -156,7 +195,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "RELOAD",
         Scope.APP,
-        values.period,
+        Type(values.period, _DURATION),
         f"`off`, or 1 to {MAX_AGE_LIMIT} seconds; `30s`",
         "How often each process looks whether the policy file or env file is another, and reads it again.",
         "30s",
@@ -167,7 +206,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "STRICT",
         Scope.APP,
-        values.boolean,
+        _BOOLEAN,
         "true or false",
         "Whether a `CORS_*` name that is no setting is an error.",
         "true",
@@ -177,7 +216,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "IGNORE",
         Scope.APP,
-        values.words,
+        Type(values.words, _LIST),
         "names with `*`",
         "`CORS_*` names of other programs, which are passed over.",
         "CORS_ANYWHERE_*",
@@ -188,7 +227,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "PUBLIC",
         Scope.RESOURCE,
-        values.boolean,
+        _BOOLEAN,
         "true or false",
         "Public data: every origin, never credentials, GET and HEAD. The explicit door outside development.",
         "true",
@@ -198,7 +237,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "UNSAFE_ALLOW",
         Scope.BOTH,
-        parse_rule_ids,
+        Type(parse_rule_ids, _LIST),
         "rule ids",
         "Rules of the environment whose errors become warnings, repeated at every start.",
         "http",
@@ -207,7 +246,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT_SINK",
         Scope.APP,
-        values.sink,
+        Type(values.sink, _STRING),
         "`auto`, `app`, `stderr`, `stdout` or `file:PATH`",
         "Where the audit log goes. `auto`: the app's structlog if it is configured, else its logging if that "
         "has a handler, else lines of our own on standard error. `app`: never lines of our own.",
@@ -218,7 +257,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT",
         Scope.APP,
-        values.boolean,
+        _BOOLEAN,
         "on or off",
         "Whether decisions are logged. The policy is, in any case.",
         "off",
@@ -228,7 +267,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT_LEVEL",
         Scope.APP,
-        values.one_of(*AUDIT_LEVELS),
+        _one_of(*AUDIT_LEVELS),
         values.listed(AUDIT_LEVELS),
         "Which requests are logged: every allow and deny, denials only, or those too that were not decided, "
         "such as requests without an origin.",
@@ -239,7 +278,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT_FORMAT",
         Scope.APP,
-        values.one_of("auto", *AUDIT_FORMATS),
+        _one_of("auto", *AUDIT_FORMATS),
         values.listed(("auto", *AUDIT_FORMATS)),
         "How our own lines are written. `console` is for people, with the remedy. `auto`: console in "
         "development at a terminal, JSON everywhere else.",
@@ -250,7 +289,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT_CLIENT",
         Scope.APP,
-        values.one_of("truncate", "full", "off"),
+        _one_of("truncate", "full", "off"),
         "`truncate`, `full` or `off`",
         "What is logged of a client's address: its network (/24 or /48), the whole address, or nothing.",
         "off",
@@ -260,7 +299,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT_PATH",
         Scope.APP,
-        values.boolean,
+        _BOOLEAN,
         "on or off",
         "Whether a request's path and user agent are logged. Paths can name people.",
         "on",

@@ -3,21 +3,17 @@ Sources: all layers as one. Resources find each other, the strongest value of ea
 hides is remembered.
 
 Layers, weakest first: app.config, policy file, env file, process environment, ``CORS(...)``,
-``init_app(...)``, views. pydantic-settings merges and types them, through one source of our own a layer: its
-stock sources drop typos, and print values that are not ours.
+``init_app(...)``, views. pydantic-settings merges and types them (`model`), through one source of our own a
+layer: its stock sources drop typos, and print values that are not ours.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, NamedTuple
-
-from pydantic import BaseModel, ConfigDict, PlainValidator, create_model
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing import Any
 
 from flask_cors_env.config import values
 from flask_cors_env.config.errors import Fault, FaultyValueError, Problem, as_text
@@ -30,7 +26,7 @@ from flask_cors_env.config.layers import (
     read_arguments,
     read_variables,
 )
-from flask_cors_env.config.settings import SETTINGS, VARIABLES, Setting
+from flask_cors_env.config.settings import VARIABLES
 
 __all__ = ["Entry", "Layer", "Merged", "Path", "merge", "read_arguments", "read_variables"]
 
@@ -54,6 +50,10 @@ class Merged:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
+    def may_merge(self, entry: Entry) -> bool:
+        """Whether *entry* cannot mix with a stronger one: no setting takes a table, and two would be one."""
+        return not isinstance(entry.value, dict) or self.stacks[entry.path][0] is entry
+
     @property
     def app(self) -> dict[str, Any]:
         """The values of the app's own settings, by name."""
@@ -69,7 +69,7 @@ def merge(layers: Iterable[Layer]) -> Merged:
     """
     merged = Merged()
     layers = _named(list(layers))
-    trees = []
+    kept_layers = []
     for layer in layers:
         merged.problems += layer.problems
         merged.notes += layer.notes
@@ -78,8 +78,8 @@ def merge(layers: Iterable[Layer]) -> Merged:
         merged.problems += _set_twice(kept)
         for entry in kept:
             merged.stacks.setdefault(entry.path, []).insert(0, entry)
-        trees.append(_as_tree(kept))
-    _type(trees, merged)
+        kept_layers.append(kept)
+    _type(kept_layers, merged)
     merged.problems += _shadowed(merged.stacks)
     return merged
 
@@ -195,90 +195,31 @@ def _same(one: Entry, other: Entry) -> bool:
         return as_text(one.value) == as_text(other.value)
 
 
-class _Raw(NamedTuple):
-    """Keeps a raw value whole while layers merge: a mapping inside would be merged, not replaced."""
+def _type(layers: Iterable[Sequence[Entry]], merged: Merged) -> None:
+    """Merge and type the entries of *layers*, weakest first; of a faulty value keep the rest."""
+    from flask_cors_env.config.model import load  # noqa: PLC0415 - pydantic, only where a policy is built
 
-    value: Any
+    values, faults = load([_as_tree(filter(merged.may_merge, entries)) for entries in reversed([*layers])])
+    paths = {_location(path): path for path in merged.stacks}
+    merged.values = {paths[location]: value for location, value in values.items()}
+    for location, error in sorted(faults.items(), key=lambda item: item[0][1:2]):
+        path = paths[location]
+        merged.problems += [merged.stacks[path][0].problem(fault) for fault in error.faults]
+        if error.rest is not None:
+            merged.values[path] = error.rest
+
+
+def _location(path: Path) -> tuple[str, ...]:
+    """Where the leaf at *path* stands in a tree: keys are in lower case, a resource's name is as it is."""
+    return (path[0].lower(), *path[1:-1], path[-1].lower()) if len(path) > 1 else (path[0].lower(),)
 
 
 def _as_tree(entries: Iterable[Entry]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for entry in entries:
+        *parts, key = _location(entry.path)
         node = tree
-        for part in entry.path[:-1]:
+        for part in parts:
             node = node.setdefault(part, {})
-        node[entry.path[-1]] = _Raw(entry.value)
+        node[key] = entry.value
     return tree
-
-
-def _type(trees: Sequence[dict[str, Any]], merged: Merged) -> None:
-    """Type the strongest value of each leaf; of one that does not parse keep the rest, and its problems."""
-    model: Any = _model(trees)()
-    for path, read in _leaves(model):
-        value = read
-        if isinstance(read, FaultyValueError):
-            merged.problems += [merged.stacks[path][0].problem(fault) for fault in read.faults]
-            value = read.rest
-        if value is not None:
-            merged.values[path] = value
-
-
-def _leaves(model: BaseModel, at: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every leaf of *model* that is set, in the catalogue's order."""
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        if name == RESOURCES:
-            for resource in sorted(value):
-                yield from _leaves(value[resource], (RESOURCES, resource))
-        elif name in model.model_fields_set:
-            yield (*at, name), value
-
-
-def _reader(setting: Setting) -> Callable[[_Raw], Any]:
-    """Reads a value of *setting*; of one that does not parse it makes the error, so that all are read."""
-
-    def read(raw: _Raw) -> Any:
-        try:
-            return setting.parse(raw.value)
-        except FaultyValueError as error:
-            return error
-
-    return read
-
-
-def _fields(settings: Iterable[Setting]) -> dict[str, Any]:
-    return {s.name: (Annotated[Any, PlainValidator(_reader(s))], None) for s in settings}
-
-
-_CONFIG = ConfigDict(hide_input_in_errors=True)
-_RESOURCE: Any = create_model(
-    "Resource", __config__=_CONFIG, **_fields(s for s in SETTINGS if s.for_resource)
-)
-
-
-class _LayerSource(PydanticBaseSettingsSource):
-    """A source for pydantic-settings that holds what was read already."""
-
-    def __init__(self, settings: type[BaseSettings], tree: dict[str, Any]) -> None:
-        super().__init__(settings)
-        self._tree = tree
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        return self._tree.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return self._tree
-
-
-def _model(trees: Sequence[Mapping[str, Any]]) -> type[BaseSettings]:
-    """The model of all settings, which reads *trees* and nothing else."""
-
-    class Layered(BaseSettings):
-        model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True, validate_default=False)
-
-        @classmethod
-        def settings_customise_sources(cls, settings_cls: type[BaseSettings], **_: Any) -> tuple[Any, ...]:  # type: ignore[override]  # the stock sources are not used
-            return tuple(_LayerSource(settings_cls, dict(tree)) for tree in reversed(trees))
-
-    fields = _fields(s for s in SETTINGS if s.for_app)
-    return create_model("Settings", __base__=Layered, **fields, RESOURCES=(dict[str, _RESOURCE], {}))

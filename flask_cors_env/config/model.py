@@ -1,0 +1,121 @@
+"""
+The settings as pydantic models, made from the catalogue: they merge, type, and describe themselves.
+
+Imported where a policy is built, and not before: pydantic is most of what we add to a worker's start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from flask_cors_env.config.errors import FaultyValueError
+from flask_cors_env.config.settings import SETTINGS, Setting
+from flask_cors_env.core.environments import ENVIRONMENTS
+
+#: Nested settings by key; a leaf is a raw value.
+Tree = dict[str, Any]
+Location = tuple[str, ...]
+
+
+def _fields(settings: Iterable[Setting]) -> Tree:
+    return {setting.key: (Annotated[Any, setting.type], _described(setting)) for setting in settings}
+
+
+def _described(setting: Setting) -> Any:
+    defaults = set(setting.defaults.values())
+    return Field(
+        default_factory=lambda: None,  # another default would be in the schema
+        description=setting.meaning,
+        examples=[setting.example],
+        json_schema_extra={"default": defaults.pop()} if len(defaults) == 1 else None,
+    )
+
+
+_CLOSED = ConfigDict(extra="forbid", hide_input_in_errors=True)
+_Resource: Any = create_model(
+    "Resource", __config__=_CLOSED, **_fields(s for s in SETTINGS if s.for_resource)
+)
+_RESOURCES: Any = (dict[str, _Resource], Field(default_factory=dict))
+
+
+def policy_file() -> type[BaseModel]:
+    """Return the model of a policy file, for its JSON Schema: loading knows no environments."""
+    fields = _fields(s for s in SETTINGS if s.for_app and s.in_files) | {"resources": _RESOURCES}
+    overlay: Any = create_model("Overlay", __config__=_CLOSED, **fields)
+    overlays: Any = dict.fromkeys(ENVIRONMENTS, (overlay, Field(default_factory=dict)))
+    environments: Any = create_model("Environments", __config__=_CLOSED, **overlays)
+    file: Any = {"environments": (environments, Field(default_factory=dict))}
+    return create_model("PolicyFile", __base__=overlay, **file)
+
+
+class _LayerSource(PydanticBaseSettingsSource):
+    """One layer, as it was read already."""
+
+    def __init__(self, settings: type[BaseSettings], tree: Tree) -> None:
+        super().__init__(settings)
+        self._tree = tree
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        return self._tree.get(field_name), field_name, False
+
+    def __call__(self) -> Tree:
+        return self._tree
+
+
+class _Layered(BaseSettings):
+    """Settings that are merged from the trees given as ``layers``, the strongest first, and nothing else."""
+
+    model_config = SettingsConfigDict(extra="forbid", hide_input_in_errors=True, validate_default=False)
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override]  # the stock sources are not used
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        layers: Sequence[Tree] = init_settings.init_kwargs["layers"]  # type: ignore[attr-defined]
+        return tuple(_LayerSource(settings_cls, tree) for tree in layers)
+
+
+_Settings: Any = create_model(
+    "Settings", __base__=_Layered, **_fields(s for s in SETTINGS if s.for_app), resources=_RESOURCES
+)
+
+
+def load(layers: Sequence[Tree]) -> tuple[Mapping[Location, Any], Mapping[Location, FaultyValueError]]:
+    """
+    Merge *layers*, the strongest first, and type each value that is left.
+
+    Returns:
+        The typed values by location, in the catalogue's order; and what is wrong with the others.
+    """
+    try:
+        return dict(_leaves(_Settings(layers=layers))), {}
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+    faults = {tuple(map(str, one["loc"])): one["ctx"]["error"] for one in found}
+    right = [_without(tree, faults) for tree in layers]
+    return dict(_leaves(_Settings(layers=right))), faults
+
+
+def _without(tree: Tree, locations: Iterable[Location], at: Location = ()) -> Tree:
+    """Return *tree* without the leaves at *locations*."""
+    left = {key: value for key, value in tree.items() if (*at, key) not in locations}
+    return {
+        key: _without(value, locations, (*at, key)) if isinstance(value, dict) else value
+        for key, value in left.items()
+    }
+
+
+def _leaves(model: BaseModel, at: Location = ()) -> Iterator[tuple[Location, Any]]:
+    """Yield every leaf of *model* that is set, in the catalogue's order."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if name == "resources":
+            for resource in sorted(value):
+                yield from _leaves(value[resource], (name, resource))
+        elif name in model.model_fields_set:
+            yield (*at, name), value
