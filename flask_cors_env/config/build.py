@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from flask_cors_env.config.environment import Environment, Signs, detect
-from flask_cors_env.config.errors import CORSConfigError, Fault, FaultyValueError, Problem, shown
+from flask_cors_env.config.errors import CORSConfigError, Fault, Problem, shown
 from flask_cors_env.config.files import read_env_file, read_policy_file
 from flask_cors_env.config.layers import (
     APP_CONFIG,
@@ -35,10 +36,10 @@ from flask_cors_env.config.layers import (
     read_variables,
 )
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
-from flask_cors_env.config.settings import CLOSES_PUBLIC, SETTINGS, VARIABLES, default, loopback_origins
+from flask_cors_env.config.settings import CLOSES_PUBLIC, SETTINGS, default, loopback_origins
 from flask_cors_env.config.shown import spelled, written
-from flask_cors_env.config.sources import Merged, merge
-from flask_cors_env.config.values import OriginValue, is_blank, scalar
+from flask_cors_env.config.sources import Merged, Stack, merge
+from flask_cors_env.config.values import OriginValue, scalar
 from flask_cors_env.core.environments import DEVELOPMENT, PRODUCTION
 from flask_cors_env.core.fields import DEFAULT, SPELLED
 from flask_cors_env.core.origin import ANY, Origins
@@ -228,42 +229,31 @@ class _Sources:
         asked = Layer(COMMAND_LINE)
         asked.add(("ENV",), "--as", as_environment)
         around = inputs.environ if inputs.around is None else inputs.around
-        env_file = self._env_file([config, process, own], around)
+        named = self._file([config, process, own], "ENV_FILE")
+        env_file = [read_env_file(path, entry, around) for entry, path in named]
         guides = [config, *env_file, process, own, asked]
         self.environment = detect(
             Signs(_named(guides), inputs.environ, inputs.debug, inputs.testing, inputs.command, inputs.server)
         )
-        policy_file = self._policy_file(guides)
+        named = self._file(guides, "CONFIG_FILE")
+        name = self.environment.name
+        policy_file = [found for entry, path in named for found in read_policy_file(path, name, entry)]
         self.layers = [config, *policy_file, *env_file, process, own, asked, *_arguments(inputs)]
-
-    def _env_file(self, layers: Sequence[Layer], around: Mapping[str, str]) -> list[Layer]:
-        return [read_env_file(path, entry, around) for entry, path in self._file(layers, "ENV_FILE")]
-
-    def _policy_file(self, layers: Sequence[Layer]) -> list[Layer]:
-        named = self._file(layers, "CONFIG_FILE")
-        return [
-            found for entry, path in named for found in read_policy_file(path, self.environment.name, entry)
-        ]
 
     def _file(self, layers: Sequence[Layer], setting: str) -> list[tuple[Entry, str]]:
         """The file that *setting* names, if it names one, with what named it."""
-        entry, path = _strongest(layers, setting)
-        if entry is None or path is None:
+        stack = _guide(layers, setting)
+        if stack is None or stack.value is None:
             return []
-        self.files = (*self.files, path)
-        return [(entry, path)]
+        self.files = (*self.files, stack.value)
+        return [(stack.top, stack.value)]
 
 
-def _strongest(layers: Sequence[Layer], setting: str) -> tuple[Entry | None, str | None]:
-    """What sets *setting* of the app, and its value; no value where it does not parse: that is told later."""
-    entries = (entry for layer in reversed(layers) for entry in layer.entries if entry.path == (setting,))
-    found = next((entry for entry in entries if not is_blank(entry.value)), None)
-    if found is None:
-        return None, None
-    try:
-        return found, VARIABLES[setting].parse(found.value)
-    except FaultyValueError:
-        return found, None
+def _guide(layers: Sequence[Layer], setting: str) -> Stack | None:
+    """What sets *setting* of the app; no value where it does not parse: that is told later."""
+    path = (setting,)
+    found = [Layer(at.source, at.kind, [e for e in at.entries if e.path == path]) for at in layers]
+    return merge(found).app.get(setting)
 
 
 def _own_arguments(inputs: Inputs) -> Layer:
@@ -287,13 +277,14 @@ def _arguments(inputs: Inputs) -> Iterator[Layer]:
 
 def _named(layers: Sequence[Layer]) -> Environment | None:
     """The environment that an argument or CORS_ENV names; an unknown name is judged as production."""
-    entry, name = _strongest(layers, "ENV")
-    if entry is None:
+    stack = _guide(layers, "ENV")
+    if stack is None:
         return None
-    if name is None:
+    entry = stack.top
+    if stack.value is None:
         return Environment(PRODUCTION, f"{entry.variable} names none that is known")
     where = "" if entry.source in {PROCESS, ARGUMENTS, COMMAND_LINE} else f" in {entry.source}"
-    return Environment(name, f"{entry.variable}={scalar(entry.value)}{where}")
+    return Environment(stack.value, f"{entry.variable}={scalar(entry.value)}{where}")
 
 
 class _Draft:
@@ -309,38 +300,41 @@ class _Draft:
         self._environment = environment
         self._inputs = inputs
         self._prepared: dict[int, Origins] = {}
-        self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app} | merged.app
-        names = sorted({path[1] for path in merged.stacks if len(path) > 1 and not is_scope(path)})
-        self._chains: dict[str, tuple[Path, ...]] = {name: ((RESOURCES, name), ()) for name in names}
-        self._chains = self._chains or {DEFAULT: ((),)}
-        self.bases = [self._resource(name) for name in self._chains]
+        self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app}
+        self.app |= {name: stack.value for name, stack in merged.app.items() if stack.value is not None}
+        self._owners: dict[str, tuple[Path, ...]] = {}
+        self._stacks: dict[str, ChainMap[str, Stack]] = {}
+        for name in sorted(owner[1] for owner in merged.owners if owner and not is_scope(owner)):
+            self._add(name, (RESOURCES, name), ())
+        if not self._owners:
+            self._add(DEFAULT, ())
+        self.bases = [self._resource(name) for name in self._owners]
         for scope in inputs.scopes:
-            base = self._chains.get(scope.base or "", ((),))  # no resource is called nothing
-            self._chains[scope.name] = ((RESOURCES, scope.name), *base)
+            base = self._owners.get(scope.base or "", ((),))  # no resource is called nothing
+            self._add(scope.name, (RESOURCES, scope.name), *base)
         self.scoped = [self._resource(scope.name) for scope in inputs.scopes]
         self.governed = self.bases + self.scoped if inputs.whole else self.scoped
+
+    def _add(self, name: str, *owners: Path) -> None:
+        self._owners[name] = owners
+        self._stacks[name] = ChainMap(*(self._merged.owners.get(owner, {}) for owner in owners))
 
     def leaves(self) -> Iterator[Leaf]:
         """Every value, with where it comes from and what it hides."""
         for setting in SETTINGS:
             if not setting.for_resource:
-                yield self._told("", setting.name, (setting.name,), self.app[setting.name])
+                yield self._told("", setting.name, self._merged.app.get(setting.name), self.app[setting.name])
         for resource in self.bases + self.scoped:
+            stacks = self._stacks[resource.name]
+            is_public = self._is_public(resource.name)
             for setting in SETTINGS:
-                if setting.for_resource and (setting.for_app or self._chains[resource.name][0]):
+                if setting.for_resource and (setting.for_app or self._owners[resource.name][0]):
                     value = written(resource, setting.name, self._value(resource.name, setting.name))
-                    yield self._told(
-                        resource.name, setting.name, self._source(resource.name, setting.name), value
-                    )
+                    decides = "PUBLIC" if is_public and setting.name in CLOSES_PUBLIC else setting.name
+                    yield self._told(resource.name, setting.name, stacks.get(decides), value)
 
-    def _source(self, resource: str, setting: str) -> Path | None:
-        """The leaf that decides the value: for what PUBLIC means, PUBLIC."""
-        decides = setting in CLOSES_PUBLIC and self._is_public(resource)
-        return self._leaf(resource, "PUBLIC" if decides else setting)
-
-    def _told(self, resource: str, setting: str, leaf: Path | None, value: Any) -> Leaf:
-        stack = self._merged.stacks.get(leaf or (), [])
-        texts = [f"{entry.variable} in {entry.source}" for entry in stack]
+    def _told(self, resource: str, setting: str, stack: Stack | None, value: Any) -> Leaf:
+        texts = [f"{entry.variable} in {entry.source}" for entry in stack.entries] if stack else []
         source = texts[0] if texts else f"default of {self._environment}"
         return Leaf(resource, setting, value, source, tuple(texts[1:]))
 
@@ -353,7 +347,7 @@ class _Draft:
             yield _Finding(problem, Level.INFO)
         for resource in self.bases:
             yield from self._incomplete(resource)
-        seen: set[tuple[Path, bool, frozenset[str]]] = set()
+        seen: set[tuple[int, bool, frozenset[str]]] = set()
         for resource in self.bases + self.scoped:
             yield from self._contradictory(resource)
             yield from self._against_rules(resource, seen)
@@ -380,25 +374,18 @@ class _Draft:
         level = rule.level(self._environment, credentials=credentials)
         return Level.WARN if level is Level.ERROR and rule.id in unsafe else level
 
-    def _leaf(self, resource: str, setting: str) -> Path | None:
-        """Where the resource's value comes from; None where nobody sets it."""
-        leaves = ((*owner, setting) for owner in self._chains[resource])
-        return next((leaf for leaf in leaves if leaf in self._merged.stacks), None)
-
     def _value(self, resource: str, setting: str) -> Any:
-        leaf = self._leaf(resource, setting)
-        value = None if leaf is None else self._merged.values.get(leaf)
-        return default(setting, self._environment) if value is None else value
+        stack = self._stacks[resource].get(setting)
+        return default(setting, self._environment) if stack is None or stack.value is None else stack.value
 
     def _own(self, resource: str) -> list[str]:
         """Those of `CLOSES_PUBLIC` that the resource itself sets, to anything but false."""
-        leaves = {setting: (*self._chains[resource][0], setting) for setting in CLOSES_PUBLIC}
-        stacks, values = self._merged.stacks, self._merged.values
-        return [s for s, leaf in leaves.items() if leaf in stacks and values.get(leaf) is not False]
+        own = self._stacks[resource].maps[0]
+        return [s for s in CLOSES_PUBLIC if s in own and own[s].value is not False]
 
     def _is_public(self, resource: str) -> bool:
         """Whether it is everyone's; a view that says for whom is public no longer."""
-        is_closed = is_scope(self._chains[resource][0]) and self._own(resource)
+        is_closed = is_scope(self._owners[resource][0]) and self._own(resource)
         return bool(self._value(resource, "PUBLIC")) and not is_closed
 
     def _resource(self, name: str) -> Resource:
@@ -420,7 +407,7 @@ class _Draft:
         return Resource(name=name, pinned=self._pinned(name), prefix=self._prefix(name), **fields)
 
     def _origins(self, name: str, *, credentials: bool) -> OriginValue:
-        if credentials and self._environment == DEVELOPMENT and self._leaf(name, "ORIGINS") is None:
+        if credentials and self._environment == DEVELOPMENT and "ORIGINS" not in self._stacks[name]:
             return loopback_origins()
         value: OriginValue = self._value(name, "ORIGINS")
         return value
@@ -435,40 +422,33 @@ class _Draft:
         if self._environment != DEVELOPMENT:
             return frozenset()
         settings = ("ALLOW_HEADERS",) if public else ("ORIGINS", "ALLOW_HEADERS")
-        return frozenset(setting for setting in settings if self._leaf(name, setting) is None)
+        return frozenset(setting for setting in settings if setting not in self._stacks[name])
 
     def _pinned(self, name: str) -> dict[str, str]:
         """What an argument decides: no variable can change it, so a remedy names the argument."""
-        leaves = {s.name: self._leaf(name, s.name) for s in SETTINGS if s.for_resource}
-        entries = {
-            setting: self._merged.stacks[leaf][0] for setting, leaf in leaves.items() if leaf is not None
-        }
+        entries = {setting: stack.top for setting, stack in self._stacks[name].items()}
         return {s: f"{e.variable} of {e.source}" for s, e in entries.items() if e.kind is Kind.ARGUMENTS}
 
     def _prefix(self, name: str) -> str:
         """What the variables of the resource begin with; a view's are those of what it inherits from."""
-        owner = next(owner for owner in self._chains[name] if not is_scope(owner))
+        owner = next(owner for owner in self._owners[name] if not is_scope(owner))
         return f"{full_name(owner)}__" if owner else PREFIX
 
     def _paths(self, name: str) -> tuple[PathPattern, ...]:
-        paths: tuple[PathPattern, ...] = self._merged.values.get((RESOURCES, name, "PATH"), ())
-        return _EVERYWHERE if self._chains[name][0] == () else paths
+        stack = self._stacks[name].maps[0].get("PATH")
+        paths: tuple[PathPattern, ...] = (stack and stack.value) or ()
+        return paths if self._owners[name][0] else _EVERYWHERE
 
     def _problem(self, resource: str, setting: str, fault: Fault, rule: str | None = None) -> Problem:
         """*fault* of a setting that somebody set."""
-        return self._entry(resource, setting).problem(fault, rule)
-
-    def _entry(self, resource: str, setting: str) -> Entry:
-        """Where a value that somebody set was written."""
-        stacks = (self._merged.stacks.get((*owner, setting)) for owner in self._chains[resource])
-        return next(stack[0] for stack in stacks if stack)
+        return self._stacks[resource][setting].top.problem(fault, rule)
 
     def _incomplete(self, resource: Resource) -> Iterator[_Finding]:
         """A resource without paths; one that is public, and is told for whom."""
         name = resource.name
-        if not resource.paths and self._leaf(name, "PATH") is None:
+        if not resource.paths and "PATH" not in self._stacks[name]:
             leaf = (RESOURCES, name, "PATH")
-            any_entry = next(s[0] for path, s in self._merged.stacks.items() if path[:2] == leaf[:2])
+            any_entry = next(iter(self._stacks[name].maps[0].values())).top
             variable = full_name(leaf)
             fault = Fault(
                 "resource-has-no-path", "is missing: a resource governs paths.", None, f"Set {variable}"
@@ -483,19 +463,20 @@ class _Draft:
         for found in contradictions(resource):
             remedy = found.remedy
             if resource.allow_credentials:
-                remedy = remedy.format(credentials=self._entry(resource.name, "ALLOW_CREDENTIALS").variable)
+                credentials = self._stacks[resource.name]["ALLOW_CREDENTIALS"].top
+                remedy = remedy.format(credentials=credentials.variable)
             fault = Fault(found.code, found.message, None, remedy)
             yield _Finding(self._problem(resource.name, found.setting, fault), Level.ERROR)
 
     def _against_rules(
-        self, resource: Resource, seen: set[tuple[Path, bool, frozenset[str]]]
+        self, resource: Resource, seen: set[tuple[int, bool, frozenset[str]]]
     ) -> Iterator[_Finding]:
         """What breaks a rule; a value that several inherit alike is judged once, a default never."""
         unsafe = self._value(resource.name, "UNSAFE_ALLOW")
         for setting in JUDGED:
-            leaf = self._leaf(resource.name, setting)
-            key = (leaf or (), resource.allow_credentials, unsafe)
-            if leaf is None or key in seen or (setting in CLOSES_PUBLIC and self._is_public(resource.name)):
+            stack = self._stacks[resource.name].get(setting)
+            key = (id(stack), resource.allow_credentials, unsafe)
+            if stack is None or key in seen or (setting in CLOSES_PUBLIC and self._is_public(resource.name)):
                 continue
             seen.add(key)
             for rule, fault in broken(setting, resource):
@@ -508,7 +489,7 @@ class _Draft:
         for group in (self.bases, self.governed):
             for overlap in overlaps(path_entries(group)):
                 # without resources every path is governed; that is nobody's setting, so not the one to mend
-                pair = sorted(overlap, key=lambda entry: self._leaf(entry[1].name, "PATH") is None)
+                pair = sorted(overlap, key=lambda entry: "PATH" not in self._stacks[entry[1].name])
                 (path, resource), (other, rival) = pair
                 if (path.text, resource.name) not in named:
                     named.add((path.text, resource.name))
@@ -519,40 +500,36 @@ class _Draft:
 
     def _text(self, path: PathPattern, resource: Resource) -> str:
         """*path* of *resource* as it may be shown."""
-        is_set = self._leaf(resource.name, "PATH") is not None
-        return (self._entry(resource.name, "PATH").written if is_set else None) or path.text
+        stack = self._stacks[resource.name].get("PATH")
+        return (stack and stack.top.written) or path.text
 
     def _place(self, resource: Resource) -> str:
         """Where the paths of *resource* were written; its name where they were not."""
-        is_set = self._leaf(resource.name, "PATH") is not None
-        return self._entry(resource.name, "PATH").variable if is_set else resource.name
+        stack = self._stacks[resource.name].get("PATH")
+        return stack.top.variable if stack else resource.name
 
     def _unused(self) -> Iterator[_Finding]:
         """Origins at the top level that no resource inherits."""
-        leaf = ("ORIGINS",)
+        top = self._merged.app.get("ORIGINS")
         closed = [r.name for r in self.bases + self.scoped if not self._is_public(r.name)]
-        inherits = any(self._leaf(name, "ORIGINS") == leaf for name in closed)
-        lets_in = self._merged.values.get(leaf) != OriginValue()
-        if leaf in self._merged.stacks and lets_in and not inherits:
+        inherits = any(self._stacks[name].get("ORIGINS") is top for name in closed)
+        if top is not None and top.value != OriginValue() and not inherits:
             message = "has no effect: every resource names its own origins."
             fault = Fault("unused-top-level", message, None, "Remove it")
             rule = RULE["unused-top-level"]
-            yield _Finding(
-                self._merged.stacks[leaf][0].problem(fault, rule.id), rule.level(self._environment)
-            )
+            yield _Finding(top.top.problem(fault, rule.id), rule.level(self._environment))
 
     def _sink(self) -> Iterator[_Finding]:
         """A file that cannot be written, told before the app starts; one that fails later is a loss."""
-        leaf, look = ("AUDIT_SINK",), self._inputs.sink_fault
-        message = look(self._merged.values[leaf]) if look and leaf in self._merged.values else None
-        if message is not None:
-            name = self._merged.values[leaf]
-            fault = Fault("audit-sink", message, name, "Name a file that the server can write, or: stderr")
-            yield _Finding(self._merged.stacks[leaf][0].problem(fault), Level.ERROR)
+        stack, look = self._merged.app.get("AUDIT_SINK"), self._inputs.sink_fault
+        message = look(stack.value) if look and stack and stack.value is not None else None
+        if stack is not None and message is not None:
+            remedy = "Name a file that the server can write, or: stderr"
+            yield _Finding(stack.top.problem(Fault("audit-sink", message, stack.value, remedy)), Level.ERROR)
 
     def _unread(self) -> Iterator[_Finding]:
         """A ``.env`` with lines of ours that nobody read, where no other env file is named either."""
-        if self._inputs.unread and ("ENV_FILE",) not in self._merged.stacks:
+        if self._inputs.unread and "ENV_FILE" not in self._merged.app:
             lines = f"{self._inputs.unread} CORS_ line{'s' if self._inputs.unread > 1 else ''}"
             fault = Fault(
                 "env-file-unread", f"has {lines} that nobody read.", None, "To read it: CORS_ENV_FILE=.env"

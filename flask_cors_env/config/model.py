@@ -14,19 +14,25 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flask_cors_env.config.errors import FaultyValueError
+from flask_cors_env.config.layers import RESOURCES, Path
 from flask_cors_env.config.settings import SETTINGS, Setting
 from flask_cors_env.core.environments import ENVIRONMENTS
 
-#: Nested settings by key; a leaf is a raw value.
+#: Settings by name and, under RESOURCES, by resource; a leaf is a raw value.
 Tree = dict[str, Any]
-Location = tuple[str, ...]
+_EMPTY: Any = Field(default_factory=dict)
 
 
 def _fields(settings: Iterable[Setting]) -> Tree:
-    return {setting.key: (Annotated[Any, setting.type], _described(setting)) for setting in settings}
+    return {setting.name: (Annotated[Any, setting.type], None) for setting in settings}
 
 
-def _described(setting: Setting) -> Any:
+def _described(settings: Iterable[Setting]) -> Tree:
+    """Return the fields as a policy file spells and the reference describes them."""
+    return {setting.key: (Annotated[Any, setting.type], _description(setting)) for setting in settings}
+
+
+def _description(setting: Setting) -> Any:
     defaults = set(setting.defaults.values())
     return Field(
         default_factory=lambda: None,  # another default would be in the schema
@@ -36,21 +42,16 @@ def _described(setting: Setting) -> Any:
     )
 
 
-_CLOSED = ConfigDict(extra="forbid", hide_input_in_errors=True)
-_Resource: Any = create_model(
-    "Resource", __config__=_CLOSED, **_fields(s for s in SETTINGS if s.for_resource)
-)
-_RESOURCES: Any = (dict[str, _Resource], Field(default_factory=dict))
-
-
 def policy_file() -> type[BaseModel]:
-    """Return the model of a policy file, for its JSON Schema: loading knows no environments."""
-    fields = _fields(s for s in SETTINGS if s.for_app and s.in_files) | {"resources": _RESOURCES}
-    overlay: Any = create_model("Overlay", __config__=_CLOSED, **fields)
-    overlays: Any = dict.fromkeys(ENVIRONMENTS, (overlay, Field(default_factory=dict)))
-    environments: Any = create_model("Environments", __config__=_CLOSED, **overlays)
-    file: Any = {"environments": (environments, Field(default_factory=dict))}
-    return create_model("PolicyFile", __base__=overlay, **file)
+    """Return the model of a policy file, for its JSON Schema."""
+    closed = ConfigDict(extra="forbid")
+    of_resource = _described(s for s in SETTINGS if s.for_resource)
+    resource: Any = create_model("Resource", __config__=closed, **of_resource)
+    fields = _described(s for s in SETTINGS if s.for_app and s.in_files)
+    tree: Any = create_model("Tree", __config__=closed, **fields, resources=(dict[str, resource], _EMPTY))
+    overlays: Any = dict.fromkeys(ENVIRONMENTS, (tree, _EMPTY))
+    environments: Any = create_model("Environments", __config__=closed, **overlays)
+    return create_model("PolicyFile", __base__=tree, environments=(environments, _EMPTY))
 
 
 class _LayerSource(PydanticBaseSettingsSource):
@@ -80,17 +81,21 @@ class _Layered(BaseSettings):
         return tuple(_LayerSource(settings_cls, tree) for tree in layers)
 
 
+_Resource: Any = create_model("Resource", **_fields(s for s in SETTINGS if s.for_resource))
 _Settings: Any = create_model(
-    "Settings", __base__=_Layered, **_fields(s for s in SETTINGS if s.for_app), resources=_RESOURCES
+    "Settings",
+    __base__=_Layered,
+    **_fields(s for s in SETTINGS if s.for_app),
+    RESOURCES=(dict[str, _Resource], _EMPTY),
 )
 
 
-def load(layers: Sequence[Tree]) -> tuple[Mapping[Location, Any], Mapping[Location, FaultyValueError]]:
+def load(layers: Sequence[Tree]) -> tuple[Mapping[Path, Any], Mapping[Path, FaultyValueError]]:
     """
     Merge *layers*, the strongest first, and type each value that is left.
 
     Returns:
-        The typed values by location, in the catalogue's order; and what is wrong with the others.
+        The typed values by path, in the catalogue's order; and what is wrong with the others.
     """
     try:
         return dict(_leaves(_Settings(layers=layers))), {}
@@ -101,20 +106,20 @@ def load(layers: Sequence[Tree]) -> tuple[Mapping[Location, Any], Mapping[Locati
     return dict(_leaves(_Settings(layers=right))), faults
 
 
-def _without(tree: Tree, locations: Iterable[Location], at: Location = ()) -> Tree:
-    """Return *tree* without the leaves at *locations*."""
-    left = {key: value for key, value in tree.items() if (*at, key) not in locations}
+def _without(tree: Tree, paths: Iterable[Path], at: Path = ()) -> Tree:
+    """Return *tree* without the leaves at *paths*."""
+    left = {key: value for key, value in tree.items() if (*at, key) not in paths}
     return {
-        key: _without(value, locations, (*at, key)) if isinstance(value, dict) else value
+        key: _without(value, paths, (*at, key)) if isinstance(value, dict) else value
         for key, value in left.items()
     }
 
 
-def _leaves(model: BaseModel, at: Location = ()) -> Iterator[tuple[Location, Any]]:
+def _leaves(model: BaseModel, at: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Yield every leaf of *model* that is set, in the catalogue's order."""
     for name in type(model).model_fields:
         value = getattr(model, name)
-        if name == "resources":
+        if name == RESOURCES:
             for resource in sorted(value):
                 yield from _leaves(value[resource], (name, resource))
         elif name in model.model_fields_set:

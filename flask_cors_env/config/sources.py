@@ -30,7 +30,24 @@ from flask_cors_env.config.settings import VARIABLES
 
 __all__ = ["Entry", "Layer", "Merged", "Path", "merge", "read_arguments", "read_variables"]
 
-Stacks = dict[Path, list[Entry]]
+
+@dataclass
+class Stack:
+    """
+    Everything that sets one leaf.
+
+    Attributes:
+        entries: The strongest first.
+        value: The typed value of the strongest; of a faulty one what is right of it, or None.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    value: Any = None
+
+    @property
+    def top(self) -> Entry:
+        """The strongest entry."""
+        return self.entries[0]
 
 
 @dataclass
@@ -39,25 +56,28 @@ class Merged:
     All layers as one.
 
     Attributes:
-        values: The typed value of each leaf that somebody set; of a faulty one what is left, if anything is.
-        stacks: For each leaf everything that sets it, strongest first.
+        owners: The leaves of each owner by setting: of the app, at the empty path, and of each resource.
         problems: Values that do not parse, names that are unknown.
         notes: What is right, and could be written better.
     """
 
-    values: dict[Path, Any] = field(default_factory=dict)
-    stacks: Stacks = field(default_factory=dict)
+    owners: dict[Path, dict[str, Stack]] = field(default_factory=lambda: {(): {}})
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
-    def may_merge(self, entry: Entry) -> bool:
-        """Whether *entry* cannot mix with a stronger one: no setting takes a table, and two would be one."""
-        return not isinstance(entry.value, dict) or self.stacks[entry.path][0] is entry
-
     @property
-    def app(self) -> dict[str, Any]:
-        """The values of the app's own settings, by name."""
-        return {path[0]: value for path, value in self.values.items() if len(path) == 1}
+    def app(self) -> dict[str, Stack]:
+        """The leaves of the app itself."""
+        return self.owners[()]
+
+    def stacks(self) -> Iterator[Stack]:
+        """Yield every leaf."""
+        for stacks in self.owners.values():
+            yield from stacks.values()
+
+    def stack(self, path: Path) -> Stack:
+        """Return the leaf at *path*, made if nothing sets it yet."""
+        return self.owners.setdefault(path[:-1], {}).setdefault(path[-1], Stack())
 
 
 def merge(layers: Iterable[Layer]) -> Merged:
@@ -69,18 +89,17 @@ def merge(layers: Iterable[Layer]) -> Merged:
     """
     merged = Merged()
     layers = _named(list(layers))
-    kept_layers = []
     for layer in layers:
         merged.problems += layer.problems
         merged.notes += layer.notes
+    kept = []
     for layer in layers:
-        kept = list(_without_blanks(layer, merged))
-        merged.problems += _set_twice(kept)
-        for entry in kept:
-            merged.stacks.setdefault(entry.path, []).insert(0, entry)
-        kept_layers.append(kept)
-    _type(kept_layers, merged)
-    merged.problems += _shadowed(merged.stacks)
+        kept.append(list(_without_blanks(layer, merged)))
+        merged.problems += _set_twice(kept[-1])
+        for entry in kept[-1]:
+            merged.stack(entry.path).entries.insert(0, entry)
+    _type(kept, merged)
+    merged.problems += _shadowed(merged)
     return merged
 
 
@@ -135,7 +154,7 @@ def _without_blanks(layer: Layer, merged: Merged) -> Iterator[Entry]:
         if not values.is_blank(entry.value):
             yield entry
             continue
-        below = _set_below(entry.path, merged.stacks)
+        below = _set_below(entry.path, merged)
         takes_none = _takes_none(entry.path[-1])
         if below is None:
             remedy = "Write: none, to mean nothing" if takes_none else "Remove the variable"
@@ -156,13 +175,15 @@ def _takes_none(name: str) -> bool:
         return False
 
 
-def _set_below(path: Path, stacks: Stacks) -> Entry | None:
+def _set_below(path: Path, merged: Merged) -> Entry | None:
     """What sets the leaf at *path* already or, where that is a whole resource, one of its leaves."""
-    if path in stacks:
-        return stacks[path][0]
+    stack = merged.owners.get(path[:-1], {}).get(path[-1])
+    if stack is not None:
+        return stack.top
     if len(path) == 3 or path[0] != RESOURCES:  # noqa: PLR2004 - RESOURCES, name, setting: a leaf
         return None
-    return next((stack[0] for leaf, stack in stacks.items() if leaf[: len(path)] == path), None)
+    found = (stacks for owner, stacks in merged.owners.items() if owner[: len(path)] == path)
+    return next((stack.top for stacks in found for stack in stacks.values()), None)
 
 
 def _set_twice(entries: Sequence[Entry]) -> Iterator[Problem]:
@@ -175,11 +196,11 @@ def _set_twice(entries: Sequence[Entry]) -> Iterator[Problem]:
             yield entry.problem(Fault("set-twice", message, None, "Keep one of them"))
 
 
-def _shadowed(stacks: Stacks) -> Iterator[Problem]:
+def _shadowed(merged: Merged) -> Iterator[Problem]:
     """Variables of the operator's that arguments hide."""
-    for stack in stacks.values():
-        top = stack[0]
-        hidden = next((entry for entry in stack if entry.kind is Kind.OPERATOR), None)
+    for stack in merged.stacks():
+        top = stack.top
+        hidden = next((entry for entry in stack.entries if entry.kind is Kind.OPERATOR), None)
         if top.kind is Kind.ARGUMENTS and hidden is not None and not _same(top, hidden):
             message = f"has no effect: {top.variable} in {top.source} is stronger."
             fault = Fault("shadowed", message, None, "Remove the argument where operators are to decide")
@@ -199,27 +220,24 @@ def _type(layers: Iterable[Sequence[Entry]], merged: Merged) -> None:
     """Merge and type the entries of *layers*, weakest first; of a faulty value keep the rest."""
     from flask_cors_env.config.model import load  # noqa: PLC0415 - pydantic, only where a policy is built
 
-    values, faults = load([_as_tree(filter(merged.may_merge, entries)) for entries in reversed([*layers])])
-    paths = {_location(path): path for path in merged.stacks}
-    merged.values = {paths[location]: value for location, value in values.items()}
-    for location, error in sorted(faults.items(), key=lambda item: item[0][1:2]):
-        path = paths[location]
-        merged.problems += [merged.stacks[path][0].problem(fault) for fault in error.faults]
-        if error.rest is not None:
-            merged.values[path] = error.rest
-
-
-def _location(path: Path) -> tuple[str, ...]:
-    """Where the leaf at *path* stands in a tree: keys are in lower case, a resource's name is as it is."""
-    return (path[0].lower(), *path[1:-1], path[-1].lower()) if len(path) > 1 else (path[0].lower(),)
+    # no setting takes a table, and two of them would mix
+    tables = {id(e) for stack in merged.stacks() for e in stack.entries[1:] if isinstance(e.value, dict)}
+    trees = [_as_tree(entry for entry in entries if id(entry) not in tables) for entries in layers]
+    values, faults = load(trees[::-1])
+    for path, value in values.items():
+        merged.stack(path).value = value
+    for path, error in sorted(faults.items(), key=lambda item: item[0][1:2]):
+        stack = merged.stack(path)
+        stack.value = error.rest
+        merged.problems += map(stack.top.problem, error.faults)
 
 
 def _as_tree(entries: Iterable[Entry]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for entry in entries:
-        *parts, key = _location(entry.path)
+        *parts, setting = entry.path
         node = tree
         for part in parts:
             node = node.setdefault(part, {})
-        node[key] = entry.value
+        node[setting] = entry.value
     return tree

@@ -56,14 +56,15 @@ def cross_origin(origins: Any = None, /, **options: Any) -> Any:
 def _refuse(options: dict[str, Any]) -> None:
     """Raise for what is wrong with *options* whatever they will inherit."""
     own = merge([read_arguments(options, _SOURCE)])
-    origins = own.app.get("ORIGINS") or OriginValue()
+    values = {name: stack.value for name, stack in own.app.items()}
+    origins = values.get("ORIGINS") or OriginValue()
     resource = Resource(
         origins=Origins(origins.patterns),
-        allow_credentials=bool(own.app.get("ALLOW_CREDENTIALS")),
-        expose_headers=own.app.get("EXPOSE_HEADERS") or (),
+        allow_credentials=bool(values.get("ALLOW_CREDENTIALS")),
+        expose_headers=values.get("EXPOSE_HEADERS") or (),
     )
     found = [
-        own.stacks[c.setting,][0].problem(Fault(c.code, c.message, None, c.remedy.format(credentials=_OFF)))
+        own.app[c.setting].top.problem(Fault(c.code, c.message, None, c.remedy.format(credentials=_OFF)))
         for c in contradictions(resource)
     ]
     if own.problems or found:
