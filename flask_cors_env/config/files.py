@@ -22,11 +22,10 @@ from flask_cors_env.config.layers import (
     Layer,
     Line,
     json_object,
-    meant,
     read_line,
     read_resources,
 )
-from flask_cors_env.config.settings import VARIABLES
+from flask_cors_env.config.settings import VARIABLES, Setting
 from flask_cors_env.core.environments import ENVIRONMENTS
 
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?")
@@ -201,16 +200,16 @@ def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer
 
 def _read_tree(layer: Layer, tree: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]) -> None:
     for key, value in tree.items():
-        name = key.upper()
-        setting = layer.setting(name)
-        if name == RESOURCES:
+        if key.upper() == RESOURCES:
             read_resources(layer, key, value)
-        elif setting is not None and setting.for_app and setting.in_files:
-            layer.add_setting((), name, setting, key, value)
-        elif not layer.is_foreign(name, key, value, path=(name,)):
-            layer.blame_unknown(shown(key, NAME_LIMIT), meant(name, _as_key), path=(name,))
+        else:
+            layer.take((key.upper(),), shown(key, NAME_LIMIT), value, _is_in_files, _as_key)
     numbers = {tuple(part.upper() for part in path): number for path, number in lines.items()}
     layer.entries = [_placed(entry, numbers) for entry in layer.entries]
+
+
+def _is_in_files(setting: Setting) -> bool:
+    return setting.for_app and setting.in_files
 
 
 def _as_key(name: str) -> str:

@@ -9,6 +9,7 @@ from flask_cors_env.config.settings import SETTINGS, Scope, Setting
 from flask_cors_env.core.environments import ENVIRONMENTS
 
 _WHERE = {
+    Scope.READING: "`CORS_{name}`",
     Scope.APP: "`CORS_{name}`",
     Scope.BOTH: "`CORS_{name}`, `CORS_RESOURCES__<NAME>__{name}`",
     Scope.RESOURCE: "`CORS_RESOURCES__<NAME>__{name}`",

@@ -36,8 +36,9 @@ from flask_cors_env.core.fields import (
 
 
 class Scope(StrEnum):
-    """Where a setting may stand."""
+    """What a setting is for: how the app reads its settings, the app, the app and its resources, or these."""
 
+    READING = "reading"
     APP = "app"
     BOTH = "both"
     RESOURCE = "resource"
@@ -84,16 +85,15 @@ class Setting:
 
     Attributes:
         name: What follows the prefix in its variable.
-        scope: For the app, for a resource, or both.
+        scope: Where it may stand: those of reading in variables alone, the app's in files too, the others
+            in arguments as well.
         type: Of its values.
         form: What is written, for the reference.
         meaning: For an operator: what it does, its unit and range, and the consequence.
         example: A value that could stand in a real ``.env``.
         defaults: By environment, in the form an operator would write; empty where there is none.
         aliases: Other names it is known by elsewhere, as variables.
-        option: Whether it may be given as an argument.
         option_alias: What flask-cors calls that argument; empty where it is called the same, or has none.
-        in_files: Whether a policy file may set it.
     """
 
     name: str
@@ -104,9 +104,7 @@ class Setting:
     example: str
     defaults: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
-    option: bool = True
     option_alias: str = ""
-    in_files: bool = True
 
     @property
     def parse(self) -> Callable[[Any], Any]:
@@ -125,8 +123,13 @@ class Setting:
 
     @property
     def for_resource(self) -> bool:
-        """Whether ``CORS_RESOURCES__<NAME>__<name>`` exists."""
-        return self.scope is not Scope.APP
+        """Whether ``CORS_RESOURCES__<NAME>__<name>`` exists, and the argument."""
+        return self.scope in {Scope.BOTH, Scope.RESOURCE}
+
+    @property
+    def in_files(self) -> bool:
+        """Whether a policy file may set it."""
+        return self.scope is not Scope.READING
 
 
 #: The operator's grammar of each type of a resource's fields.
@@ -163,45 +166,37 @@ AUDIT_FORMATS = ("json", "console")
 SETTINGS: tuple[Setting, ...] = (
     Setting(
         "ENV",
-        Scope.APP,
+        Scope.READING,
         Type(parse_environment, _STRING),
         "development, testing, staging or production",
         "Whose rules judge the policy, and which defaults hold. Unset: detected, and production where "
         "nothing says otherwise.",
         "production",
-        option=False,
-        in_files=False,
     ),
     Setting(
         "ENV_FILE",
-        Scope.APP,
+        Scope.READING,
         _TEXT,
         "a path",
         "An env file whose `CORS_*` lines are read; the process environment is stronger. Missing: an error.",
         ".env",
-        option=False,
-        in_files=False,
     ),
     Setting(
         "CONFIG_FILE",
-        Scope.APP,
+        Scope.READING,
         _TEXT,
         "a path",
         "A policy file: TOML, or JSON where it ends in `.json`. Missing or unreadable: an error.",
         "/etc/shop/cors.toml",
-        option=False,
-        in_files=False,
     ),
     Setting(
         "RELOAD",
-        Scope.APP,
+        Scope.READING,
         Type(values.period, _DURATION),
         f"`off`, or 1 to {MAX_AGE_LIMIT} seconds; `30s`",
         "How often each process looks whether the policy file or env file is another, and reads it again.",
         "30s",
         same("off"),
-        option=False,
-        in_files=False,
     ),
     Setting(
         "STRICT",
@@ -211,7 +206,6 @@ SETTINGS: tuple[Setting, ...] = (
         "Whether a `CORS_*` name that is no setting is an error.",
         "true",
         by_environment("false", "true", "true", "true"),
-        option=False,
     ),
     Setting(
         "IGNORE",
@@ -221,7 +215,6 @@ SETTINGS: tuple[Setting, ...] = (
         "`CORS_*` names of other programs, which are passed over.",
         "CORS_ANYWHERE_*",
         same("none"),
-        option=False,
     ),
     *(_of_field(f, f.spelling) for f in FIELDS if f.spelling is not None and f.spelling.inherited),
     Setting(
@@ -252,7 +245,6 @@ SETTINGS: tuple[Setting, ...] = (
         "has a handler, else lines of our own on standard error. `app`: never lines of our own.",
         "file:/var/log/app/cors.jsonl",
         same("auto"),
-        option=False,
     ),
     Setting(
         "AUDIT",
@@ -262,7 +254,6 @@ SETTINGS: tuple[Setting, ...] = (
         "Whether decisions are logged. The policy is, in any case.",
         "off",
         same("on"),
-        option=False,
     ),
     Setting(
         "AUDIT_LEVEL",
@@ -273,7 +264,6 @@ SETTINGS: tuple[Setting, ...] = (
         "such as requests without an origin.",
         "deny",
         same("decision"),
-        option=False,
     ),
     Setting(
         "AUDIT_FORMAT",
@@ -284,7 +274,6 @@ SETTINGS: tuple[Setting, ...] = (
         "development at a terminal, JSON everywhere else.",
         "json",
         same("auto"),
-        option=False,
     ),
     Setting(
         "AUDIT_CLIENT",
@@ -294,7 +283,6 @@ SETTINGS: tuple[Setting, ...] = (
         "What is logged of a client's address: its network (/24 or /48), the whole address, or nothing.",
         "off",
         same("truncate"),
-        option=False,
     ),
     Setting(
         "AUDIT_PATH",
@@ -304,18 +292,20 @@ SETTINGS: tuple[Setting, ...] = (
         "Whether a request's path and user agent are logged. Paths can name people.",
         "on",
         same("off"),
-        option=False,
     ),
 )
 
 
-def _everyone(value: Any) -> Fault | None:
-    """What Django's switch says: false is the default here, true is a setting of ours."""
-    try:
-        allowed = values.boolean(value)
-    except FaultyValueError as error:
-        return error.faults[0]
-    return Fault("replaced", "has another name here.", None, "Write: CORS_ORIGINS=*") if allowed else None
+def _switch(on: Fault, off: Fault | None) -> Callable[[Any], Fault | None]:
+    """What is to be said of a switch, by its value."""
+
+    def judge(value: Any) -> Fault | None:
+        try:
+            return on if values.boolean(value) else off
+        except FaultyValueError as error:
+            return error.faults[0]
+
+    return judge
 
 
 def _replaced(remedy: str) -> Callable[[Any], Fault | None]:
@@ -331,23 +321,13 @@ def _without_effect(why: str) -> Callable[[Any], Fault | None]:
     return lambda _: Fault("without-effect", f"has no effect: {why}.", None, "Remove it")
 
 
-def _vary(value: Any) -> Fault | None:
-    """flask-cors's switch for Vary: on is what always happens, off would poison caches."""
-    try:
-        wanted = values.boolean(value)
-    except FaultyValueError as error:
-        return error.faults[0]
-    if not wanted:
-        return Fault("vary-required", "is off; without Vary caches mix up the answers.", None, "Remove it")
-    return Fault("without-effect", "has no effect: Vary is always sent where it is due.", None, "Remove it")
-
-
+_EVERYONE = _switch(Fault("replaced", "has another name here.", None, "Write: CORS_ORIGINS=*"), None)
 _DOMAINS = "Write: CORS_ORIGINS=https://*.example.com"
 
 #: Settings of other packages, without prefix, and what is to be said where one is set; None: nothing.
 FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
-    "ALLOW_ALL_ORIGINS": _everyone,
-    "ORIGIN_ALLOW_ALL": _everyone,
+    "ALLOW_ALL_ORIGINS": _EVERYONE,
+    "ORIGIN_ALLOW_ALL": _EVERYONE,
     "ORIGIN_REGEX_WHITELIST": _replaced(_DOMAINS),
     **_expressions("ORIGIN ORIGINS ALLOW_ORIGIN ALLOW_ORIGINS ALLOWED_ORIGIN ALLOWED_ORIGINS", _DOMAINS),
     **_expressions("HEADERS ALLOW_HEADERS ALLOWED_HEADERS", "Write: CORS_ALLOW_HEADERS=X-Team-*"),
@@ -358,7 +338,10 @@ FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
     "AUTOMATIC_OPTIONS": _without_effect("preflights are answered ahead of the app"),
     "INTERCEPT_EXCEPTIONS": _without_effect("errors always have the fields"),
     "ALLOW_PRIVATE_NETWORK": _without_effect("no browser asks for it any more, and it is never granted"),
-    "VARY_HEADER": _vary,
+    "VARY_HEADER": _switch(
+        Fault("without-effect", "has no effect: Vary is always sent where it is due.", None, "Remove it"),
+        Fault("vary-required", "is off; without Vary caches mix up the answers.", None, "Remove it"),
+    ),
 }
 
 #: The settings that say who may do what, and so contradict PUBLIC; a view that sets one is public no longer.
@@ -370,7 +353,7 @@ OPTIONS = {
     name: setting
     for setting in SETTINGS
     for name in (setting.name, setting.option_alias)
-    if setting.option and name
+    if setting.for_resource and name
 }
 
 
