@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -23,13 +31,17 @@ Tree = dict[str, Any]
 _EMPTY: Any = Field(default_factory=dict)
 
 
+def _type(setting: Setting) -> Any:
+    return Annotated[Any, PlainValidator(setting.type.parse), WithJsonSchema(dict(setting.type.schema))]
+
+
 def _fields(settings: Iterable[Setting]) -> Tree:
-    return {setting.name: (Annotated[Any, setting.type], None) for setting in settings}
+    return {setting.name: (_type(setting), None) for setting in settings}
 
 
 def _described(settings: Iterable[Setting]) -> Tree:
     """Return the fields as a policy file spells and the reference describes them."""
-    return {setting.key: (Annotated[Any, setting.type], _description(setting)) for setting in settings}
+    return {setting.key: (_type(setting), _description(setting)) for setting in settings}
 
 
 def _description(setting: Setting) -> Any:

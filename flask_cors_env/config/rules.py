@@ -208,8 +208,7 @@ def broken(setting: str, resource: Resource) -> Iterator[tuple[Rule, Fault]]:
 
 def parse_rule_ids(value: Any) -> frozenset[str]:
     """UNSAFE_ALLOW: ids of rules."""
-    made: frozenset[str] = each(value, _rule_id, frozenset)
-    return made
+    return each(value, _rule_id, frozenset)
 
 
 def _rule_id(member: Element) -> str:

@@ -17,22 +17,8 @@ from flask_cors_env.config import values
 from flask_cors_env.config.environment import parse_environment
 from flask_cors_env.config.errors import Fault, FaultyValueError
 from flask_cors_env.config.rules import parse_rule_ids
-from flask_cors_env.core.fields import (
-    BOOLEAN,
-    FIELDS,
-    MAX_AGE_LIMIT,
-    METHODS,
-    ORIGINS,
-    PATHS,
-    REQUEST_NAMES,
-    RESPONSE_NAMES,
-    SECONDS,
-    FieldType,
-    ResourceField,
-    Spelling,
-    by_environment,
-    same,
-)
+from flask_cors_env.core import fields
+from flask_cors_env.core.fields import FIELDS, MAX_AGE_LIMIT, ResourceField, Spelling, by_environment, same
 
 
 class Scope(StrEnum):
@@ -46,7 +32,7 @@ class Scope(StrEnum):
 
 class Type(NamedTuple):
     """
-    A declared type of values, which parses and describes itself.
+    A declared type of values, which parses and describes itself (see `model`).
 
     Attributes:
         parse: From a raw value to a typed one; raises FaultyValueError.
@@ -55,14 +41,6 @@ class Type(NamedTuple):
 
     parse: Callable[[Any], Any]
     schema: Mapping[str, Any]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        from pydantic_core.core_schema import no_info_plain_validator_function  # noqa: PLC0415 - see `model`
-
-        return no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
-        return dict(self.schema)
 
 
 _STRING: Mapping[str, Any] = {"type": "string"}
@@ -133,14 +111,14 @@ class Setting:
 
 
 #: The operator's grammar of each type of a resource's fields.
-_TYPES: Mapping[FieldType, Type] = {
-    BOOLEAN: _BOOLEAN,
-    SECONDS: Type(values.seconds, _DURATION),
-    PATHS: Type(values.paths, _LIST),
-    ORIGINS: Type(values.origins, _LIST),
-    METHODS: Type(values.methods, _LIST),
-    REQUEST_NAMES: Type(values.allow_headers, _LIST),
-    RESPONSE_NAMES: Type(values.expose_headers, _LIST),
+_TYPES: Mapping[fields.FieldType, Type] = {
+    fields.BOOLEAN: _BOOLEAN,
+    fields.SECONDS: Type(values.seconds, _DURATION),
+    fields.PATHS: Type(values.paths, _LIST),
+    fields.ORIGINS: Type(values.origins, _LIST),
+    fields.METHODS: Type(values.methods, _LIST),
+    fields.REQUEST_NAMES: Type(values.allow_headers, _LIST),
+    fields.RESPONSE_NAMES: Type(values.expose_headers, _LIST),
 }
 
 

@@ -23,12 +23,8 @@ from flask_cors_env.config.layers import (
     Kind,
     Layer,
     Path,
-    read_arguments,
-    read_variables,
 )
 from flask_cors_env.config.settings import VARIABLES
-
-__all__ = ["Entry", "Layer", "Merged", "Path", "merge", "read_arguments", "read_variables"]
 
 
 @dataclass

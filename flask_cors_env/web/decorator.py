@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from flask_cors_env.config.errors import CORSConfigError, Fault
-from flask_cors_env.config.sources import merge, read_arguments
+from flask_cors_env.config.layers import read_arguments
+from flask_cors_env.config.sources import merge
 from flask_cors_env.config.values import OriginValue
 from flask_cors_env.core.origin import Origins
 from flask_cors_env.core.policy import Resource, contradictions

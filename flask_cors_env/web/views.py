@@ -24,7 +24,7 @@ from werkzeug.routing.converters import DEFAULT_CONVERTERS
 from flask_cors_env.config import values
 from flask_cors_env.config.build import Scope
 from flask_cors_env.config.errors import CORSConfigError, Fault, Problem
-from flask_cors_env.config.sources import Entry, read_arguments
+from flask_cors_env.config.layers import Entry, read_arguments
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.path import PathError, PathIndex, PathPattern, parse_path
 from flask_cors_env.core.policy import Policy, Resource
