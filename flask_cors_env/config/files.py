@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -171,6 +170,8 @@ def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer
     Returns:
         The file's layer and, if it has one for *environment*, the overlay's over it.
     """
+    import tomllib  # noqa: PLC0415 - needed only where there is such a file
+
     layer = Layer(shown(path, NAME_LIMIT))
     try:
         text = Path(path).read_text(encoding="utf-8")
