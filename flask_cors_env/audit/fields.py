@@ -433,7 +433,7 @@ REJECTED_FIELDS: tuple[Field, ...] = (
 CHANGED_FIELDS: tuple[Field, ...] = (
     _POLICY_ID,
     Field(
-        "cors.policy.previous_id", str, "The digest of the policy before.", "p-aef312e00ea5", required=True
+        "cors.policy.previous_id", str, "The digest of the policy before.", "p-54b518e5c5e6", required=True
     ),
     Field(
         "cors.policy.added",

@@ -45,7 +45,7 @@ _Entry = tuple[str, str, str]
 
 def _entries(policy: Policy) -> Iterator[_Entry]:
     for resource in policy.resources:
-        for name, value in resource.canonical().items():
+        for name, value in resource.whole().items():
             if isinstance(value, list):
                 yield from ((resource.name, name, str(member)) for member in value)
             elif name != "name":

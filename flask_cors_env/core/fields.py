@@ -221,7 +221,7 @@ def _declare(  # noqa: PLR0913 - one argument per fact
     grants: Grants = Grants.NOTHING,
     decides: bool = False,
     empty: Any = None,
-    since: int = 1,
+    since: int = 0,
     spelling: Spelling | None = None,
 ) -> Any:
     """Declare a field; its default is *empty*, or else its type's empty value."""

@@ -21,8 +21,10 @@ from flask_cors_env.core.request import Request
 
 Fields = tuple[tuple[str, str], ...]
 
-#: The first version of the canonical policy that says its version, and leaves empty values out.
-_VERSIONED = 2
+#: The first version of the canonical policy that says its version, and leaves empty values out; 0.1.0 wrote
+#: version 0.
+_VERSIONED = 1
+_EMPTY = {f.name: f.empty for f in FIELDS}
 
 
 class Contradiction(NamedTuple):
@@ -135,9 +137,13 @@ class Resource(ResourceFields):
         """The full name of the variable that sets *setting* here."""
         return setting if setting.startswith("CORS_") else self.prefix + setting
 
-    def canonical(self) -> dict[str, Any]:
+    def whole(self) -> dict[str, Any]:
         """Return its name and all fields of the catalogue, as plain values in a fixed order."""
         return {"name": self.name} | {f.name: f.type.write(getattr(self, f.name)) for f in FIELDS}
+
+    def canonical(self) -> dict[str, Any]:
+        """Return `whole` without the fields that say nothing, so that a later field changes no id."""
+        return {name: value for name, value in self.whole().items() if value != _EMPTY.get(name)}
 
 
 def _refuse_unsendable(resource: Resource) -> None:
@@ -284,13 +290,11 @@ class Policy:
         for resource in sorted(self.resources, key=lambda resource: resource.name):
             name = first.setdefault(resource.origins.canonical, resource.name)
             is_again = name != resource.name and len(resource.origins.canonical) > 1
-            written.append(resource.canonical() | ({"origins": {"as": name}} if is_again else {}))
-        if not self._is_versioned:
-            return {"environment": self.environment, "resources": [_of_first_version(one) for one in written]}
-        resources = [_without_empty(one) for one in written]
-        since = [f.since for f in FIELDS if any(f.name in one for one in resources)]
-        version = max([_VERSIONED, *since])
-        return {"v": version, "environment": self.environment, "resources": resources}
+            values = resource.canonical() if self._is_versioned else resource.whole()
+            written.append(values | ({"origins": {"as": name}} if is_again else {}))
+        since = [f.since for f in FIELDS if any(f.name in values for values in written)]
+        version = {"v": max([_VERSIONED, *since])} if self._is_versioned else {}
+        return {**version, "environment": self.environment, "resources": written}
 
     def canonical_json(self) -> str:
         """`canonical` as JSON without white space: what the policy's id is the digest of."""
@@ -298,18 +302,6 @@ class Policy:
 
     def __repr__(self) -> str:
         return f"<Policy {self.id} {self.environment} {', '.join(self._named) or 'nobody'}>"
-
-
-def _without_empty(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the canonical *resource* without the fields that say nothing."""
-    empty = {f.name: f.empty for f in FIELDS}
-    return {name: value for name, value in resource.items() if name == "name" or value != empty[name]}
-
-
-def _of_first_version(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the canonical *resource* as 0.1.0 wrote it: every field of then."""
-    later = {f.name for f in FIELDS if f.since > 1}
-    return {name: value for name, value in resource.items() if name not in later}
 
 
 def path_entries(resources: Iterable[Resource]) -> list[tuple[PathPattern, Resource]]:

@@ -34,7 +34,7 @@ def test_a_list_replaces_what_a_weaker_source_says_and_resources_merge_by_name()
     found = resource(
         config={"CORS_RESOURCES": {"api": {"path": "/api/*", "origins": [OTHER], "max_age": 5}}},
         RESOURCES__API__ORIGINS=APP,
-    ).canonical()
+    ).whole()
     assert (found["origins"], found["max_age"], found["paths"]) == ([APP], 5, ["/api/*"])
 
 

@@ -20,7 +20,7 @@ DECLARATION = """
         setting="SHARED_CACHE",
         grants=Grants.TRUE,
         decides=True,
-        since=3,
+        since=2,
         spelling=Spelling("true or false", "true", same("false"), ("CACHE_SHARED",), "CACHING"),
     )
 """
@@ -117,7 +117,7 @@ def test_a_field_that_is_added_is_found_everywhere(answers):
         "| Whether a shared cache may keep it. |"
     )
     assert answers == {
-        "versions": [2, 3],
+        "versions": [1, 2],
         "canonical": True,
         "read again": True,
         "change": [*added, True],
