@@ -7,6 +7,7 @@ Imported where a policy is built, and not before: pydantic is most of what we ad
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Annotated, Any
 
 from pydantic import (
@@ -104,7 +105,7 @@ _Settings: Any = create_model(
 
 def load(layers: Sequence[Tree]) -> tuple[Mapping[Path, Any], Mapping[Path, FaultyValueError]]:
     """
-    Merge *layers*, the strongest first, and type each value that is left.
+    Merge *layers*, the strongest first, and type each value; what does not parse is taken out of *layers*.
 
     Returns:
         The typed values by path, in the catalogue's order; and what is wrong with the others.
@@ -114,17 +115,10 @@ def load(layers: Sequence[Tree]) -> tuple[Mapping[Path, Any], Mapping[Path, Faul
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
     faults = {tuple(map(str, one["loc"])): one["ctx"]["error"] for one in found}
-    right = [_without(tree, faults) for tree in layers]
-    return dict(_leaves(_Settings(layers=right))), faults
-
-
-def _without(tree: Tree, paths: Iterable[Path], at: Path = ()) -> Tree:
-    """Return *tree* without the leaves at *paths*."""
-    left = {key: value for key, value in tree.items() if (*at, key) not in paths}
-    return {
-        key: _without(value, paths, (*at, key)) if isinstance(value, dict) else value
-        for key, value in left.items()
-    }
+    for tree in layers:
+        for *owner, setting in faults:
+            reduce(lambda node, part: node.get(part, {}), owner, tree).pop(setting, None)
+    return dict(_leaves(_Settings(layers=layers))), faults
 
 
 def _leaves(model: BaseModel, at: Path = ()) -> Iterator[tuple[Path, Any]]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flask_cors_env.config.settings import SETTINGS, Scope, Setting
-from flask_cors_env.core.environments import ENVIRONMENTS
+from flask_cors_env.config.settings import SETTINGS, Setting
 
-_WHERE = {
-    Scope.READING: "`CORS_{name}`",
-    Scope.APP: "`CORS_{name}`",
-    Scope.BOTH: "`CORS_{name}`, `CORS_RESOURCES__<NAME>__{name}`",
-    Scope.RESOURCE: "`CORS_RESOURCES__<NAME>__{name}`",
-}
+
+def _where(setting: Setting) -> str:
+    """Every variable of *setting*."""
+    of_app = [f"`CORS_{setting.name}`"] if setting.for_app else []
+    return ", ".join(of_app + [f"`CORS_RESOURCES__<NAME>__{setting.name}`"] * setting.for_resource)
 
 
 def settings_table() -> str:
@@ -23,18 +21,16 @@ def settings_table() -> str:
 
 
 def _row(setting: Setting) -> str:
-    where = _WHERE[setting.scope].format(name=setting.name)
-    return f"| {where} | {setting.form} | {_default(setting)} | {setting.meaning} |"
+    return f"| {_where(setting)} | {setting.form} | {_default(setting)} | {setting.meaning} |"
 
 
 def _default(setting: Setting) -> str:
     """One default, or each environment's where they differ."""
-    values = [setting.defaults.get(environment, "") for environment in ENVIRONMENTS]
-    if len(set(values)) == 1:
-        return f"`{values[0]}`" if values[0] else ""
     groups: dict[str, list[str]] = {}
-    for environment, value in zip(ENVIRONMENTS, values, strict=True):
+    for environment, value in setting.defaults.items():
         groups.setdefault(value, []).append(environment)
+    if len(groups) == 1:
+        return f"`{next(iter(groups))}`"
     return "; ".join(f"`{value}` in {', '.join(names)}" for value, names in groups.items())
 
 
@@ -43,7 +39,7 @@ def settings_values() -> list[dict[str, Any]]:
     return [
         {
             "name": setting.name,
-            "variable": _WHERE[setting.scope].format(name=setting.name).replace("`", ""),
+            "variable": _where(setting).replace("`", ""),
             "form": setting.form.replace("`", ""),
             "meaning": setting.meaning.replace("`", ""),
             "example": setting.example,
@@ -92,7 +88,7 @@ def _env_lines() -> Iterator[str]:
     yield ""
     yield "# A policy for part of the app. API is a name of your own; what it leaves out comes from above."
     for setting in SETTINGS:
-        if setting.scope is Scope.RESOURCE:
+        if not setting.for_app:
             yield from _example(setting, f"CORS_RESOURCES__API__{setting.name}")
 
 

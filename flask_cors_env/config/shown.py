@@ -12,10 +12,9 @@ from flask_cors_env.core.policy import Resource
 
 def written(resource: Resource, setting: str, value: Any) -> Any:
     """The value of *setting* that holds for *resource*; what is derived stands in the resource itself."""
-    if setting == "ORIGINS":
-        return "a function" if resource.origin_function is not None else resource.origins
-    field = SPELLED.get(setting)
-    return value if field is None else getattr(resource, field.name)
+    if setting == "ORIGINS" and resource.origin_function is not None:
+        return "a function"
+    return getattr(resource, SPELLED[setting].name) if setting in SPELLED else value
 
 
 def spelled(value: Any) -> str:

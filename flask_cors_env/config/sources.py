@@ -13,17 +13,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 from flask_cors_env.config import values
 from flask_cors_env.config.errors import Fault, FaultyValueError, Problem, as_text
-from flask_cors_env.config.layers import (
-    RESOURCES,
-    Entry,
-    Kind,
-    Layer,
-    Path,
-)
+from flask_cors_env.config.layers import RESOURCES, Entry, Kind, Layer, Path
 from flask_cors_env.config.settings import VARIABLES
 
 
@@ -150,17 +145,15 @@ def _without_blanks(layer: Layer, merged: Merged) -> Iterator[Entry]:
         if not values.is_blank(entry.value):
             yield entry
             continue
-        below = _set_below(entry.path, merged)
-        takes_none = _takes_none(entry.path[-1])
+        below, remedy = _set_below(entry.path, merged), "Remove the variable"
         if below is None:
-            remedy = "Write: none, to mean nothing" if takes_none else "Remove the variable"
+            remedy = "Write: none, to mean nothing" if _takes_none(entry.path[-1]) else remedy
             fault = Fault("blank", "is blank, which means that it is not set.", None, remedy)
             merged.notes.append(entry.problem(fault))
         else:
+            remedy = "Write: none, or remove the variable" if _takes_none(entry.path[-1]) else remedy
             message = f"is blank, and {below.variable} in {below.source} has a value."
-            remedy = "Write: none, or remove the variable" if takes_none else "Remove the variable"
-            fault = Fault("blank-over-value", message, None, remedy)
-            merged.problems.append(entry.problem(fault))
+            merged.problems.append(entry.problem(Fault("blank-over-value", message, None, remedy)))
 
 
 def _takes_none(name: str) -> bool:
@@ -230,10 +223,6 @@ def _type(layers: Iterable[Sequence[Entry]], merged: Merged) -> None:
 
 def _as_tree(entries: Iterable[Entry]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
-    for entry in entries:
-        *parts, setting = entry.path
-        node = tree
-        for part in parts:
-            node = node.setdefault(part, {})
-        node[setting] = entry.value
+    for *owner, setting, value in ((*entry.path, entry.value) for entry in entries):
+        reduce(lambda node, part: node.setdefault(part, {}), owner, tree)[setting] = value
     return tree
