@@ -392,7 +392,8 @@ def _read_field(layer: Layer, label: str, path: Path, value: Any, spelling: str 
     """
 
     def spell(other: str) -> str:
-        if other == RESOURCES or not VARIABLES[other].for_resource:
+        is_here = other in (OPTIONS if layer.kind is Kind.ARGUMENTS else VARIABLES)
+        if other == RESOURCES or not is_here or not VARIABLES[other].for_resource:
             return PREFIX + other
         return other.lower() if spelling is None else spelling.format(other)
 

@@ -22,10 +22,16 @@ from flask_cors_env.core.fields import FIELDS, MAX_AGE_LIMIT, ResourceField, Spe
 
 
 class Scope(StrEnum):
-    """What a setting is for: how the app reads its settings, the app, the app and its resources, or these."""
+    """
+    Where a setting may stand.
+
+    READING is what the app reads its settings from: variables alone. APP is the app's: files too. OPERATOR is
+    the app's and its resources', and BOTH likewise, in arguments as well; RESOURCE is a resource's alone.
+    """
 
     READING = "reading"
     APP = "app"
+    OPERATOR = "operator"
     BOTH = "both"
     RESOURCE = "resource"
 
@@ -63,8 +69,7 @@ class Setting:
 
     Attributes:
         name: What follows the prefix in its variable.
-        scope: Where it may stand: those of reading in variables alone, the app's in files too, the others
-            in arguments as well.
+        scope: Where it may stand.
         type: Of its values.
         form: What is written, for the reference.
         meaning: For an operator: what it does, its unit and range, and the consequence.
@@ -101,7 +106,12 @@ class Setting:
 
     @property
     def for_resource(self) -> bool:
-        """Whether ``CORS_RESOURCES__<NAME>__<name>`` exists, and the argument."""
+        """Whether ``CORS_RESOURCES__<NAME>__<name>`` exists."""
+        return self.scope not in {Scope.READING, Scope.APP}
+
+    @property
+    def is_option(self) -> bool:
+        """Whether it may be an argument, or stand in one."""
         return self.scope in {Scope.BOTH, Scope.RESOURCE}
 
     @property
@@ -207,7 +217,7 @@ SETTINGS: tuple[Setting, ...] = (
     *(_of_field(f, f.spelling) for f in FIELDS if f.spelling is not None and not f.spelling.inherited),
     Setting(
         "UNSAFE_ALLOW",
-        Scope.BOTH,
+        Scope.OPERATOR,
         Type(parse_rule_ids, _LIST),
         "rule ids",
         "Rules of the environment whose errors become warnings, repeated at every start.",
@@ -331,7 +341,7 @@ OPTIONS = {
     name: setting
     for setting in SETTINGS
     for name in (setting.name, setting.option_alias)
-    if setting.for_resource and name
+    if setting.is_option and name
 }
 
 
