@@ -240,7 +240,7 @@ class _Sources:
 
 
 def _guide(layers: Sequence[Layer], setting: str) -> list[Stack]:
-    """What sets *setting* of the app, if anything does; without a value where it does not parse."""
+    """Return what sets *setting* of the app, if anything does; without a value where it does not parse."""
     path = (setting,)
     found = [Layer(at.source, at.kind, [e for e in at.entries if e.path == path]) for at in layers]
     return list(merge(found).stacks())
@@ -301,12 +301,12 @@ class _Part:
         self.resource = self._resource()
 
     def value(self, setting: str) -> Any:
-        """The value that holds: of one that is faulty, what is right of it, else the default."""
+        """Return the value that holds: of a faulty one what is right of it, else the default."""
         stack = self.stacks.get(setting)
         return default(setting, self._environment) if stack is None or stack.value is None else stack.value
 
     def problem(self, setting: str, fault: Fault, rule: str | None = None) -> Problem:
-        """*fault* of a setting that somebody set."""
+        """Give *fault* the place of *setting*, which somebody set."""
         return self.stacks[setting].top.problem(fault, rule)
 
     def _resource(self) -> Resource:
@@ -327,7 +327,7 @@ class _Part:
         return Resource(name=self.name, pinned=self._pinned(), prefix=self._prefix(), **fields)
 
     def _paths(self) -> tuple[PathPattern, ...]:
-        """Its own paths: none are inherited."""
+        """Return its own paths: none are inherited."""
         stack = self.stacks.maps[0].get("PATH")
         paths: tuple[PathPattern, ...] = (stack and stack.value) or ()
         return paths if self.owners[0] else _EVERYWHERE
@@ -343,12 +343,12 @@ class _Part:
         return frozenset(settings - self.stacks.keys() if self._environment == DEVELOPMENT else ())
 
     def _pinned(self) -> dict[str, str]:
-        """What an argument decides: no variable can change it, so a remedy names the argument."""
+        """Return what arguments decide: no variable can change that, so a remedy names the argument."""
         entries = {setting: stack.top for setting, stack in self.stacks.items()}
         return {s: f"{e.variable} of {e.source}" for s, e in entries.items() if e.kind is Kind.ARGUMENTS}
 
     def _prefix(self) -> str:
-        """What the variables of the resource begin with; a view's are those of what it inherits from."""
+        """Return what its variables begin with; for a view, those of the resource that it inherits from."""
         owner = next(owner for owner in self.owners if not is_scope(owner))
         return f"{full_name(owner)}__" if owner else PREFIX
 
@@ -401,7 +401,7 @@ class _Draft:
         return Leaf(resource, setting, value, source, tuple(texts[1:]))
 
     def findings(self) -> Iterator[_Finding]:
-        """All that is wrong, of whatever level."""
+        """Report all that is wrong, of whatever level."""
         for problem in self._merged.problems:
             if not self._is_ignored(problem):
                 yield _Finding(problem, self._level_of_name(problem))
@@ -438,7 +438,7 @@ class _Draft:
         return Level.WARN if level is Level.ERROR and rule.id in unsafe else level
 
     def _against_rules(self, part: _Part, seen: set[tuple[int, bool, frozenset[str]]]) -> Iterator[_Finding]:
-        """What breaks a rule; a value that several inherit alike is judged once, a default never."""
+        """Report what breaks a rule; a value that several inherit alike is judged once, a default never."""
         unsafe, credentials = part.value("UNSAFE_ALLOW"), part.resource.allow_credentials
         for setting in JUDGED:
             stack = part.stacks.get(setting)
@@ -451,7 +451,7 @@ class _Draft:
                 yield _Finding(problem, self._level(rule, unsafe, credentials=credentials))
 
     def _overlapping(self) -> Iterator[Problem]:
-        """Patterns between which specificity cannot choose; each is named once, with one of the others."""
+        """Report patterns between which specificity cannot choose, each once, with one of the others."""
         named: set[tuple[str, str]] = set()
         tops = {part.name: part.stacks["PATH"].top for part in self._parts if "PATH" in part.stacks}
         for group in (self.bases, self.governed):
@@ -469,7 +469,7 @@ class _Draft:
                     yield tops[resource.name].problem(fault)
 
     def _unused(self) -> Iterator[_Finding]:
-        """Origins at the top level that no resource inherits."""
+        """Report origins at the top level that no resource inherits."""
         top = self._merged.app.get("ORIGINS")
         inherits = any(part.stacks.get("ORIGINS") is top for part in self._parts if not part.is_public)
         if top is not None and top.value != OriginValue() and not inherits:
@@ -480,7 +480,7 @@ class _Draft:
             yield _Finding(problem, rule.level(self._environment))
 
     def _sink(self) -> Iterator[Problem]:
-        """A file that cannot be written, told before the app starts; one that fails later is a loss."""
+        """Report a file that cannot be written, before the app starts; one that fails later is a loss."""
         stack, look = self._merged.app.get("AUDIT_SINK"), self._inputs.sink_fault
         message = look(stack.value) if look and stack and stack.value is not None else None
         if stack is not None and message is not None:
@@ -488,7 +488,7 @@ class _Draft:
             yield stack.top.problem(Fault("audit-sink", message, stack.value, remedy))
 
     def _unread(self) -> Iterator[_Finding]:
-        """A ``.env`` with lines of ours that nobody read, where no other env file is named either."""
+        """Report a ``.env`` with ``CORS_`` lines that nobody read, where no env file is named."""
         if self._inputs.unread and "ENV_FILE" not in self._merged.app:
             lines = f"{self._inputs.unread} CORS_ line{'s' if self._inputs.unread > 1 else ''}"
             message, remedy = f"has {lines} that nobody read.", "To read it: CORS_ENV_FILE=.env"
@@ -497,7 +497,7 @@ class _Draft:
 
 
 def _incomplete(part: _Part) -> Iterator[Problem]:
-    """A resource without paths; one that is public, and is told for whom."""
+    """Report a resource without paths, and a public one with origins, methods or credentials of its own."""
     if not part.resource.paths and "PATH" not in part.stacks:
         path = (*part.owners[0], "PATH")
         top, variable = next(iter(part.stacks.maps[0].values())).top, full_name(path)

@@ -76,7 +76,7 @@ def parse_environment(value: Any) -> str:
 
 
 def detect(named: Environment | None, signs: Inputs) -> Environment:
-    """The environment whose rules hold; what was *named* by argument or variable is never overruled."""
+    """Return the environment whose rules hold; a name that was given is never overruled."""
     found = named or _foreign(signs)
     if found is None or found.fallback:
         found = _unnamed(signs, () if found is None else found.notes)

@@ -9,13 +9,13 @@ from flask_cors_env.config.settings import SETTINGS, Setting
 
 
 def _where(setting: Setting) -> str:
-    """Every variable of *setting*."""
+    """List every variable of *setting*."""
     of_app = [f"`CORS_{setting.name}`"] if setting.for_app else []
     return ", ".join(of_app + [f"`CORS_RESOURCES__<NAME>__{setting.name}`"] * setting.for_resource)
 
 
 def settings_table() -> str:
-    """The settings as a Markdown table."""
+    """Write the settings as a Markdown table."""
     rows = ["| variable | value | default | meaning |", "|---|---|---|---|", *map(_row, SETTINGS)]
     return "\n".join(rows) + "\n"
 
@@ -25,7 +25,7 @@ def _row(setting: Setting) -> str:
 
 
 def _default(setting: Setting) -> str:
-    """One default, or each environment's where they differ."""
+    """Write the one default, or each environment's where they differ."""
     groups: dict[str, list[str]] = {}
     for environment, value in setting.defaults.items():
         groups.setdefault(value, []).append(environment)
@@ -35,7 +35,7 @@ def _default(setting: Setting) -> str:
 
 
 def settings_values() -> list[dict[str, Any]]:
-    """The settings as plain values, for another program."""
+    """Return the settings as plain values, for another program."""
     return [
         {
             "name": setting.name,
@@ -75,7 +75,7 @@ def _whole(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def env_example() -> str:
-    """A commented ``.env`` that names every setting."""
+    """Write a commented ``.env`` that names every setting."""
     return "\n".join(_env_lines()) + "\n"
 
 

@@ -285,7 +285,7 @@ SETTINGS: tuple[Setting, ...] = (
 
 
 def _switch(on: Fault, off: Fault | None) -> Callable[[Any], Fault | None]:
-    """What is to be said of a switch, by its value."""
+    """Return a judge of a switch: the fault of a true value, and of a false one."""
 
     def judge(value: Any) -> Fault | None:
         try:
@@ -301,7 +301,7 @@ def _replaced(remedy: str) -> Callable[[Any], Fault | None]:
 
 
 def _expressions(names: str, remedy: str) -> Mapping[str, Callable[[Any], Fault | None]]:
-    """*names* of regular expressions, as Starlette, Django and others call them."""
+    """Return judges of *names* of regular expressions, as Starlette, Django and others call them."""
     return {f"{name}_{end}": _replaced(remedy) for name in names.split() for end in ("REGEX", "REGEXES")}
 
 
@@ -347,7 +347,7 @@ OPTIONS = {
 
 @functools.cache
 def default(name: str, environment: str) -> Any:
-    """The typed default of the setting *name* in *environment*; None where there is none."""
+    """Return the typed default of the setting *name* in *environment*; None where there is none."""
     setting = VARIABLES[name]
     written = setting.defaults.get(environment)
     return None if written is None else setting.parse(written)
@@ -355,6 +355,6 @@ def default(name: str, environment: str) -> Any:
 
 @functools.cache
 def loopback_origins() -> values.OriginValue:
-    """The default of ORIGINS in development where credentials are on."""
+    """Return the default of ORIGINS in development where credentials are on."""
     hosts = ("localhost", "127.0.0.1", "[::1]")
     return values.origins([f"{scheme}://{host}:*" for scheme in ("http", "https") for host in hosts])

@@ -95,7 +95,7 @@ def merge(layers: Iterable[Layer]) -> Merged:
 
 
 def _named(layers: Sequence[Layer]) -> list[Layer]:
-    """*layers*, a resource that is known by its path named after the one with that path, or by a slug."""
+    """Name each resource that is known by its path alone: after the one with that path, or by a slug."""
     paths = dict(_paths_of_names(layers))
     names = {path: name for name, path in reversed(paths.items()) if path is not None}
     taken, tried = set(paths), Counter[str]()
@@ -113,7 +113,7 @@ def _named(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def _paths_of_names(layers: Sequence[Layer]) -> Iterator[tuple[str, str | None]]:
-    """Each resource with a name and a PATH, and that path, or None if it has several; the strongest last."""
+    """Yield each resource with a name and a PATH, and that path, None for several; the strongest last."""
     for layer in layers:
         for entry in layer.entries:
             is_named = len(entry.path) > 1 and not entry.path[1].startswith("/")
@@ -130,7 +130,7 @@ def _only_path(value: Any) -> str | None:
 
 
 def _slug(path: str, taken: set[str], tried: Counter[str]) -> str:
-    """A name made of *path*, other than those *taken*; *tried* counts what was tried of each stem."""
+    """Make a name of *path* that is not *taken*; *tried* counts the attempts for each stem."""
     stem = re.sub(r"[^a-z0-9]+", "_", path.lower()).strip("_") or ("all" if "*" in path else "root")
     while True:
         tried[stem] += 1
@@ -140,7 +140,7 @@ def _slug(path: str, taken: set[str], tried: Counter[str]) -> str:
 
 
 def _without_blanks(layer: Layer, merged: Merged) -> Iterator[Entry]:
-    """What *layer* sets; a blank value sets nothing, and must not seem to take away what is set below."""
+    """Yield what *layer* sets; report blank values, which set nothing, and reopen nothing below."""
     for entry in layer.entries:
         if not values.is_blank(entry.value):
             yield entry
@@ -157,7 +157,7 @@ def _without_blanks(layer: Layer, merged: Merged) -> Iterator[Entry]:
 
 
 def _takes_none(name: str) -> bool:
-    """Whether *name* is of a setting that may be empty on purpose."""
+    """Tell whether *name* is of a setting that may be empty on purpose."""
     try:
         return name in VARIABLES and bool(VARIABLES[name].parse("none") == VARIABLES[name].parse([]))
     except FaultyValueError:
@@ -165,7 +165,7 @@ def _takes_none(name: str) -> bool:
 
 
 def _set_below(path: Path, merged: Merged) -> Entry | None:
-    """What sets the leaf at *path* already or, where that is a whole resource, one of its leaves."""
+    """Return what sets the leaf at *path* already or, for a whole resource, one of its leaves; else None."""
     stack = merged.owners.get(path[:-1], {}).get(path[-1])
     if stack is not None:
         return stack.top
@@ -176,7 +176,7 @@ def _set_below(path: Path, merged: Merged) -> Entry | None:
 
 
 def _set_twice(entries: Sequence[Entry]) -> Iterator[Problem]:
-    """Two names of one setting in one layer, with different values."""
+    """Report two names of one setting in one layer, with different values."""
     seen: dict[Path, Entry] = {}
     for entry in entries:
         first = seen.setdefault(entry.path, entry)
@@ -186,7 +186,7 @@ def _set_twice(entries: Sequence[Entry]) -> Iterator[Problem]:
 
 
 def _shadowed(merged: Merged) -> Iterator[Problem]:
-    """Variables of the operator's that arguments hide."""
+    """Report the operator's variables that arguments hide."""
     for stack in merged.stacks():
         top = stack.top
         hidden = next((entry for entry in stack.entries if entry.kind is Kind.OPERATOR), None)
@@ -197,7 +197,7 @@ def _shadowed(merged: Merged) -> Iterator[Problem]:
 
 
 def _same(one: Entry, other: Entry) -> bool:
-    """Whether two entries of one leaf mean the same, however they are written; faulty ones: read the same."""
+    """Tell whether two entries of one leaf mean the same; of faulty ones, whether they read the same."""
     parse = VARIABLES[one.path[-1]].parse
     try:
         return bool(parse(one.value) == parse(other.value))
