@@ -52,7 +52,9 @@ def shared(made):
 
 
 open("cors.toml", "w").write("shared_cache = true\\n")
-without, with_it = Policy([Resource.parse()]), Policy([Resource.parse(shared_cache=True)])
+app = ["https://app.example.com"]
+without = Policy([Resource.parse(origins=app)])
+with_it = Policy([Resource.parse(origins=app, shared_cache=True)])
 again = parse_policy(with_it.canonical_json())
 shown = {leaf.setting: (leaf.value, leaf.source) for leaf in built(SHARED_CACHE="yes").leaves}
 api = {"RESOURCES__API__PATH": "/api/*", "SHARED_CACHE": "true"}
@@ -109,7 +111,7 @@ def answers(tmp_path_factory):
 
 
 def test_a_field_that_is_added_is_found_everywhere(answers):
-    only, one = {"default": True}, Policy([Resource.parse()]).id
+    only, one = {"default": True}, Policy([Resource.parse(origins=["https://app.example.com"])]).id
     added = ["default.shared_cache=True"], ["default.shared_cache=False"]
     ids = answers.pop("ids")
     row = (
