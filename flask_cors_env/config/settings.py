@@ -147,8 +147,9 @@ def _of_field(field: ResourceField, spelling: Spelling) -> Setting:
     )
 
 
-#: The words of CORS_AUDIT_LEVEL, and the formats of CORS_AUDIT_FORMAT beside ``auto``.
+#: The words of CORS_AUDIT_LEVEL and CORS_AUDIT_CLIENT, and the formats of CORS_AUDIT_FORMAT beside ``auto``.
 AUDIT_LEVELS = ("decision", "deny", "all")
+AUDIT_CLIENTS = ("truncate", "full", "off")
 AUDIT_FORMATS = ("json", "console")
 
 SETTINGS: tuple[Setting, ...] = (
@@ -228,7 +229,7 @@ SETTINGS: tuple[Setting, ...] = (
         "AUDIT_SINK",
         Scope.APP,
         Type(values.sink, _STRING),
-        "`auto`, `app`, `stderr`, `stdout` or `file:PATH`",
+        values.listed((*values.SINKS, "file:PATH")),
         "Where the audit log goes. `auto`: the app's structlog if it is configured, else its logging if that "
         "has a handler, else lines of our own on standard error. `app`: never lines of our own.",
         "file:/var/log/app/cors.jsonl",
@@ -266,8 +267,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT_CLIENT",
         Scope.APP,
-        _one_of("truncate", "full", "off"),
-        "`truncate`, `full` or `off`",
+        _one_of(*AUDIT_CLIENTS),
+        values.listed(AUDIT_CLIENTS),
         "What is logged of a client's address: its network (/24 or /48), the whole address, or nothing.",
         "off",
         same("truncate"),

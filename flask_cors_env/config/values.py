@@ -31,7 +31,7 @@ from flask_cors_env.core.path import PathError, PathPattern, parse_path
 #: The word of METHODS that stands for the methods that the URL map routes.
 AUTO = "auto"
 
-_SINKS = ("auto", "app", "stderr", "stdout")
+SINKS = ("auto", "app", "stderr", "stdout")
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _SPACE = " \t\r\n\v\f"
@@ -435,8 +435,8 @@ def sink(value: Any) -> str:
     kind, _, path = name.partition(":")
     if kind.lower() == "file" and path:
         return f"file:{path}"
-    if name.lower() in _SINKS:
+    if name.lower() in SINKS:
         return name.lower()
     raise FaultyValueError(
-        Fault("audit-sink", "is no sink.", name, f"Write: {', '.join(_SINKS)}, or file:PATH")
+        Fault("audit-sink", "is no sink.", name, f"Write: {', '.join(SINKS)}, or file:PATH")
     )

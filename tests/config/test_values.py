@@ -196,8 +196,9 @@ def test_what_compiles_badly_is_refused_in_silence(setting, text, remedy, recwar
     assert list(recwarn) == []
 
 
-def test_every_word_of_the_log_s_format_has_its_renderer():
+def test_every_word_of_the_log_s_settings_has_what_obeys_it():
+    from flask_cors_env.audit.event import CLIENTS
     from flask_cors_env.audit.render import FORMATS
-    from flask_cors_env.config.settings import AUDIT_FORMATS
+    from flask_cors_env.config.settings import AUDIT_CLIENTS, AUDIT_FORMATS
 
-    assert tuple(FORMATS) == AUDIT_FORMATS
+    assert (tuple(FORMATS), tuple(CLIENTS)) == (AUDIT_FORMATS, AUDIT_CLIENTS)
