@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from flask_cors_env.config.settings import AUDIT_CLIENTS, AUDIT_FORMATS, AUDIT_LEVELS
 from flask_cors_env.core.reason import Difference, Reason, Verdict
 from flask_cors_env.core.request import Kind
 
@@ -380,10 +381,10 @@ POLICY_FIELDS: tuple[Field, ...] = (
     ),
     Field("cors.policy.unsafe_allow", str, "The rules of UNSAFE_ALLOW, comma-separated.", "http"),
     Field("cors.audit.enabled", bool, "CORS_AUDIT.", "true"),
-    Field("cors.audit.level", str, "CORS_AUDIT_LEVEL.", "decision", choices=("decision", "deny", "all")),
-    Field("cors.audit.format", str, "How our own lines are written.", "json", choices=("json", "console")),
+    Field("cors.audit.level", str, "CORS_AUDIT_LEVEL.", "decision", choices=AUDIT_LEVELS),
+    Field("cors.audit.format", str, "How our own lines are written.", "json", choices=AUDIT_FORMATS),
     Field("cors.audit.sink", str, "CORS_AUDIT_SINK.", "auto"),
-    Field("cors.audit.client", str, "CORS_AUDIT_CLIENT.", "truncate", choices=("truncate", "full", "off")),
+    Field("cors.audit.client", str, "CORS_AUDIT_CLIENT.", "truncate", choices=AUDIT_CLIENTS),
     Field("cors.audit.path", bool, "CORS_AUDIT_PATH.", "false"),
     Field(
         "cors.audit.route",

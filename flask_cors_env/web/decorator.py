@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from flask import Flask, Response, current_app
 
 from flask_cors_env.config.errors import CORSConfigError, Fault
-from flask_cors_env.config.sources import merge, read_arguments
+from flask_cors_env.config.layers import read_arguments
+from flask_cors_env.config.sources import merge
 from flask_cors_env.config.values import OriginValue
 from flask_cors_env.core.origin import Origins
 from flask_cors_env.core.policy import Resource, contradictions
@@ -44,8 +45,9 @@ def cross_origin(origins: Any = None, /, **options: Any) -> Any:
 
     Args:
         origins: The origins; or the view itself, where the decorator is used bare.
-        **options: ``origins methods allow_headers expose_headers allow_credentials max_age enforce`` and
-            their aliases.
+        **options: ``origins methods allow_headers expose_headers allow_credentials max_age enforce
+            enabled``
+            and their aliases.
 
     Raises:
         CORSConfigError: At once, for an option that is unknown or does not parse.
@@ -196,14 +198,15 @@ def _closed_over(function: Any) -> Iterator[Any]:
 def _refuse(options: dict[str, Any]) -> None:
     """Raise for what is wrong with *options* whatever they will inherit."""
     own = merge([read_arguments(options, _SOURCE)])
-    origins = own.app.get("ORIGINS") or OriginValue()
+    values = {name: stack.value for name, stack in own.app.items()}
+    origins = values.get("ORIGINS") or OriginValue()
     resource = Resource(
         origins=Origins(origins.patterns),
-        allow_credentials=bool(own.app.get("ALLOW_CREDENTIALS")),
-        expose_headers=own.app.get("EXPOSE_HEADERS") or (),
+        allow_credentials=bool(values.get("ALLOW_CREDENTIALS")),
+        expose_headers=values.get("EXPOSE_HEADERS") or (),
     )
     found = [
-        own.stacks[c.setting,][0].problem(Fault(c.code, c.message, None, c.remedy.format(credentials=_OFF)))
+        own.app[c.setting].top.problem(Fault(c.code, c.message, None, c.remedy.format(credentials=_OFF)))
         for c in contradictions(resource)
     ]
     if own.problems or found:

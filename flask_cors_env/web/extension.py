@@ -37,8 +37,9 @@ class CORS:
         config_file: A policy file, TOML or JSON; None where CORS_CONFIG_FILE may name one.
         resources: A mapping from path patterns, or names, to options; or path patterns alone.
         audit_processors: structlog processors run on every audit event before it is rendered.
-        **options: ``origins methods allow_headers expose_headers allow_credentials max_age enforce`` and
-            their aliases; None where the environment decides.
+        **options: ``origins methods allow_headers expose_headers allow_credentials max_age enforce
+            enabled``
+            and their aliases; None where the environment decides.
 
     Raises:
         CORSConfigError: From `init_app`, with every problem in one round.

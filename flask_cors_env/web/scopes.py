@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 from flask_cors_env.config import values
 from flask_cors_env.config.build import Scope
 from flask_cors_env.config.errors import CORSConfigError, Fault, Problem
-from flask_cors_env.config.sources import Entry, read_arguments
+from flask_cors_env.config.layers import Entry, read_arguments
 from flask_cors_env.core.path import PathError, PathPattern, parse_path
 from flask_cors_env.core.policy import Resource
 from flask_cors_env.web import marks

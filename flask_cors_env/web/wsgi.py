@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _TOUCHED = RESPONSE_FIELDS | {"vary"}
-#: What the names above begin with: a look at one character spares most fields the rest.
-_INITIALS = frozenset("AaVv")
+#: What the names above begin with, in either case: a look at one character spares most fields the rest.
+_INITIALS = frozenset(letter for name in _TOUCHED for letter in (name[0], name[0].upper()))
 TELEMETRY = "opentelemetry.trace"
 
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_cors_env.core.decision import Decision, advice, decide, decide_within
+from flask_cors_env.core.header_names import HeaderNames
 from flask_cors_env.core.near import Near
 from flask_cors_env.core.origin import Origins, parse_origin
-from flask_cors_env.core.policy import HeaderNames, Policy, Resource
+from flask_cors_env.core.policy import Policy, Resource
 from flask_cors_env.core.protocol import (
     FORBIDDEN_METHODS,
     MAX_METHOD,
