@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from flask_cors_env.answers.account import Verification
 from flask_cors_env.answers.report import Report
-from flask_cors_env.answers.verify import Verification
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:
@@ -28,8 +29,40 @@ def account_of(found: Verification) -> str:
     return f"{whole}; {found.torn:,} torn, {duplicates:,} repeated, {foreign}"
 
 
+def without_records(found: Verification) -> Iterator[str]:
+    """What else is in a log in which nothing is a record."""
+    yield counted(found.foreign, "line of others", "lines of others")
+    yield from doubts(replace(found, empty=()))
+
+
+def doubts(found: Verification) -> Iterator[str]:
+    """What of a log counts for nothing, without full stops."""
+    if found.inside:
+        yield f"records inside other programs' lines: {found.inside:,}; a client can write there: none counts"
+    if found.contradicting:
+        several = f"{_some(found.contradicting)}; none counts"
+        yield f"two different records of one number: {several}"
+    if found.unknown:
+        one, several = "record is of an event that is not known", "records are of an event that is not known"
+        yield counted(found.unknown, one, several)
+    for name in found.empty:
+        yield f"{name}: nothing in it is a record"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+#: How many of a list are named in a sentence.
+_SHOWN = 10
+UNSEALED = "unsealed: without a key nobody can tell a record that was altered or added"
+
+
 def remarks(made: Report) -> Iterator[str]:
     """What to know of a report's numbers, without full stops."""
+    yield from doubts(made.verification)
+    yield UNSEALED
     if made.undated:
         why = "(no time, or no UTC offset), so no time is"
         one, several = (

@@ -11,7 +11,8 @@ from flask_cors_env.answers.evidence import Evidence, SeveralServicesError, evid
 from flask_cors_env.answers.questions import SHAPES
 from flask_cors_env.answers.shapes import Shape
 from flask_cors_env.audit.event import clean
-from flask_cors_env.cli.reading import Reading
+from flask_cors_env.cli.reading import Reading, tell_doubts
+from flask_cors_env.cli.render import echo
 from flask_cors_env.config.environment import parse_environment
 from flask_cors_env.config.errors import FaultyValueError
 
@@ -37,6 +38,7 @@ ENVIRONMENT = click.option(
 def ask(logs: Sequence[str], reading: Reading, service: str | None) -> Evidence:
     """What *logs* tell of an app; what they lack is said beside the answer."""
     found = reading.answers(logs, [SHAPES])
+    tell_doubts(found)
     try:
         told = evidence(found, service)
     except SeveralServicesError as error:
@@ -45,7 +47,7 @@ def ask(logs: Sequence[str], reading: Reading, service: str | None) -> Evidence:
         raise click.UsageError("the log holds no decision, so it proves nothing")
     lacking = found.verification.missing + found.verification.told
     if lacking:
-        click.echo(f"records that are missing or told lost: {lacking}; see flask cors verify", err=True)
+        echo(f"records that are missing or told lost: {lacking}; see flask cors verify", err=True)
     return told
 
 

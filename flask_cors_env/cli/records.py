@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from flask_cors_env.answers.verify import Verification, Writer
-from flask_cors_env.answers.words import counted
+from flask_cors_env.answers.account import Verification, Writer
+from flask_cors_env.answers.files import LogError, opened
+from flask_cors_env.answers.lines import Grammar
+from flask_cors_env.answers.plain import find
+from flask_cors_env.answers.verify import verification
+from flask_cors_env.answers.words import account_of, counted, doubts
 from flask_cors_env.cli import asking
-from flask_cors_env.cli.render import as_json, table
+from flask_cors_env.cli.reading import PREFIX
+from flask_cors_env.cli.render import as_json, echo, table
+
+_HEAD = ("WRITER", "SERVICE", "RECORDS", "LAST", "TOLD", "TORN", "BEFORE", "MISSING", "DUPLICATES", "HOLES")
 
 
-def echo(found: Verification, *, as_plain_json: bool) -> None:
-    """Print what was found, a line a writer, and what it comes to."""
-    if as_plain_json:
-        click.echo(as_json(_as_value(found)))
-        return
-    head = ("WRITER", "RECORDS", "LAST", "TOLD", "TORN", "BEFORE", "MISSING", "DUPLICATES", "HOLES")
-    click.echo("\n".join(table(head, map(_row, found.writers))))
-    click.echo(
-        "\nwhole: every record is there or told lost" if proves(found) else f"\nnot whole: {_lack(found)}"
-    )
+@click.command()
+@asking.LOGS
+@PREFIX
+@asking.JSON
+@click.pass_context
+def command(ctx: click.Context, *, logs: tuple[str, ...], grammar: Grammar, as_plain_json: bool) -> None:
+    """
+    Account for every record of every writer. - is standard input.
+
+    Exit 1 if a record is missing or contradicts another one, 2 if nothing in the log is a record.
+    """
+    try:
+        with opened(logs, grammar) as files:
+            found = verification(find(files, (), (), [file.name for file in files]))
+    except (LogError, OSError) as error:
+        raise click.UsageError(str(error)) from None
+    echo(as_json(_as_value(found)) if as_plain_json else _lines(found))
+    ctx.exit(2 if found.is_empty else 0 if proves(found) else 1)
+
+
+def _lines(found: Verification) -> Iterator[str]:
+    """What was found, a line a writer, and what it comes to."""
+    yield from table(_HEAD, map(_row, found.writers))
+    yield ""
+    yield from doubts(found)
+    whole = "every record is there, or told lost" if found.told else "every record is there"
+    yield f"whole: {whole} (not: unaltered)" if proves(found) else f"not whole: {_lack(found)}"
 
 
 def proves(found: Verification) -> bool:
@@ -31,7 +56,12 @@ def proves(found: Verification) -> bool:
 
 def _row(writer: Writer) -> tuple[str, ...]:
     counts = (writer.records, writer.last, writer.told, writer.torn, writer.before, writer.missing)
-    return (asking.safe(writer.name), *map(str, (*counts, writer.duplicates)), _spans(writer) or "-")
+    return (
+        asking.safe(writer.name),
+        asking.safe(writer.service) or "-",
+        *map(str, (*counts, writer.duplicates)),
+        _spans(writer) or "-",
+    )
 
 
 def _spans(writer: Writer) -> str:
@@ -40,16 +70,19 @@ def _spans(writer: Writer) -> str:
 
 def _lack(found: Verification) -> str:
     if not found.writers:
-        return "no record was found"
+        return f"no record was found; {account_of(found)}"
     before = sum(writer.before for writer in found.writers)
     missing = counted(found.missing, "record is missing", "records are missing")
-    return f"{missing}, and {before:,} before the first that was read"
+    several = counted(len(found.contradicting), "record contradicts", "records contradict")
+    contradicting = f"{several} another one of the same number; " if found.contradicting else ""
+    return f"{contradicting}{missing}, and {before:,} before the first that was read"
 
 
 def _as_value(found: Verification) -> dict[str, Any]:
     writers = [
         {
             "writer": w.name,
+            "service": w.service,
             "records": w.records,
             "last": w.last,
             "told": w.told,
@@ -59,7 +92,17 @@ def _as_value(found: Verification) -> dict[str, Any]:
             "holes": [list(span) for span in w.holes],
             "duplicates": w.duplicates,
             "overtold": w.overtold,
+            "contradicting": list(w.contradicting),
         }
         for w in found.writers
     ]
-    return {"whole": proves(found), "torn": found.torn, "foreign": found.foreign, "writers": writers}
+    return {
+        "whole": proves(found),
+        "torn": found.torn,
+        "foreign": found.foreign,
+        "inside": found.inside,
+        "unknown": found.unknown,
+        "contradicting": list(found.contradicting),
+        "files_without_a_record": list(found.empty),
+        "writers": writers,
+    }

@@ -16,9 +16,11 @@ import click
 from flask_cors_env.answers.columns import event_of, timestamp_of
 from flask_cors_env.answers.files import STDIN
 from flask_cors_env.answers.following import Follower
-from flask_cors_env.answers.lines import Record, Torn, read, records
+from flask_cors_env.answers.lines import Found, Grammar, Record
 from flask_cors_env.audit.event import DECISION, unescape
 from flask_cors_env.audit.render import render_console
+from flask_cors_env.cli.reading import PREFIX
+from flask_cors_env.cli.render import as_json_line, echo
 from flask_cors_env.core.reason import Verdict
 
 #: Seconds between two looks at the file.
@@ -34,6 +36,7 @@ _PAUSE = 0.2
 @click.option("--origin", help="Requests of this origin only.")
 @click.option("--resource", help="What this resource governs only.")
 @click.option("--reason", help="Decisions with this one among their reasons only.")
+@PREFIX
 @click.option("--json", "as_plain_json", is_flag=True, help="Print JSON, one record a line.")
 def command(  # noqa: PLR0913 - one parameter an option
     *,
@@ -43,13 +46,14 @@ def command(  # noqa: PLR0913 - one parameter an option
     origin: str | None,
     resource: str | None,
     reason: str | None,
+    grammar: Grammar,
     as_plain_json: bool,
 ) -> None:
     """Follow LOG as it is written and rotated, in sentences. - is standard input, from its beginning."""
     wanted = Wanted(denials=denials, origin=origin, resource=resource, reason=reason)
     try:
-        for record in followed(log, count, wanted):
-            click.echo(_as_line(record) if as_plain_json else sentence(record))
+        for record in followed(log, count, wanted, grammar):
+            echo(as_json_line(record) if as_plain_json else sentence(record))
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:
@@ -65,9 +69,9 @@ class Wanted(NamedTuple):
     resource: str | None = None
     reason: str | None = None
 
-    def takes(self, record: Record | Torn | None) -> TypeGuard[Record]:
+    def takes(self, record: Found) -> TypeGuard[Record]:
         """Whether *record* is one that is asked for."""
-        if record is None or isinstance(record, Torn):
+        if not isinstance(record, dict):
             return False
         return not any(self) or (event_of(record) == DECISION and self._fits(record))
 
@@ -80,18 +84,18 @@ class Wanted(NamedTuple):
         )
 
 
-def followed(log: str, count: int, wanted: Wanted) -> Iterator[Record]:
+def followed(log: str, count: int, wanted: Wanted, grammar: Grammar) -> Iterator[Record]:
     """The last *count* records of *log* that are wanted, then those that are written from now on."""
     if log == STDIN:
-        yield from _wanted(records(sys.stdin.buffer), wanted)
+        yield from _wanted(grammar.records(sys.stdin.buffer), wanted)
         return
     with Follower(log) as follower:
-        last = follower.last(count, lambda line: any(map(wanted.takes, read(line))))
+        last = follower.last(count, lambda line: any(map(wanted.takes, grammar.records([line]))))
         lines = chain(last, follower.lines(_pause()))
-        yield from _wanted(records(lines), wanted)
+        yield from _wanted(grammar.records(lines), wanted)
 
 
-def _wanted(found: Iterator[Record | Torn | None], wanted: Wanted) -> Iterator[Record]:
+def _wanted(found: Iterator[Found], wanted: Wanted) -> Iterator[Record]:
     return (record for record in found if wanted.takes(record))
 
 
@@ -120,7 +124,3 @@ def sentence(record: Record) -> str:
     plain["timestamp"] = timestamp_of(record) or plain.get("timestamp")
     level = str(plain.get("level", ""))
     return render_console(None, level, plain).decode().removesuffix("\n")
-
-
-def _as_line(record: Record) -> str:
-    return json.dumps(record, separators=(",", ":"))

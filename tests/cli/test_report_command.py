@@ -26,7 +26,7 @@ def test_a_writers_name_reaches_the_terminal_in_one_line_and_escaped(tmp_path):
     log = tmp_path / "audit.jsonl"
     log.write_text(json.dumps({"cors.schema": 1, "log.record.uid": "\x1b[2J\nroot-1"}))
     assert CliRunner().invoke(cors, ["verify", str(log)], color=True).output.splitlines()[1].split() == [
-        "\\x1b[2J\\nroot", "1", "1", "0", "0", "0", "0", "0", "-"
+        "\\x1b[2J\\nroot", "-", "1", "1", "0", "0", "0", "0", "0", "-"
     ]  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def test_a_log_that_cannot_be_read_is_said_in_a_sentence(engine):
 
 
 def test_a_page_that_cannot_be_written_is_said_in_a_sentence(tmp_path):
-    (tmp_path / "audit.jsonl").touch()
+    (tmp_path / "audit.jsonl").write_text('{"cors.schema":1,"event":"cors.audit.gap"}')
     page = tmp_path / "nowhere" / "report.html"
     found = invoke("report", str(tmp_path / "audit.jsonl"), "--html", str(page))
     assert (found.exit_code, found.stderr) == (
@@ -47,13 +47,19 @@ def test_a_page_that_cannot_be_written_is_said_in_a_sentence(tmp_path):
     )
 
 
-@pytest.mark.parametrize("text", ["", "GET / 200\n"])
-def test_a_log_without_a_record_is_not_whole(text, tmp_path):
+@pytest.mark.parametrize(("text", "lines"), [("", "0 lines of others"), ("GET / 200\n", "1 line of others")])
+def test_a_log_without_a_record_is_no_answer(text, lines, tmp_path):
     log = tmp_path / "audit.jsonl"
     log.write_text(text)
     found, told = invoke("verify", str(log)), invoke("verify", "--json", str(log))
-    assert (found.exit_code, found.output.splitlines()[-1]) == (1, "not whole: no record was found")
-    assert (told.exit_code, json.loads(told.output)["whole"]) == (1, False)
+    assert (found.exit_code, found.output.splitlines()[-1]) == (
+        2,
+        f"not whole: no record was found; 0 records of 0 writers; 0 torn, 0 repeated, {lines}",
+    )
+    assert (told.exit_code, json.loads(told.output)["whole"]) == (2, False)
+    for command in ("report", "suggest"):
+        said = invoke(command, str(log))
+        assert (said.exit_code, f"nothing in the log is a record: {lines}" in said.stderr) == (2, True)
 
 
 def test_a_report_says_how_many_records_do_not_tell_when_they_were_written(tmp_path):
@@ -101,7 +107,7 @@ def test_a_folder_without_room_is_named_and_what_to_do(first, is_kept, tmp_path)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_folder_that_cannot_be_written_is_said_beside_the_report(engine, tmp_path):
     log, cache = tmp_path / "audit.jsonl", tmp_path / "cache"
-    log.touch()
+    log.write_text('{"cors.schema":1,"event":"cors.audit.gap"}')
     cache.write_text("a file")
     found = invoke("report", str(log), "--engine", engine, "--cache", str(cache / "below"))
     said = f"{cache / 'below'} cannot be written, so what is read is not kept\n"
@@ -137,10 +143,11 @@ def test_one_is_not_told_as_several(tmp_path):
     )
     log.write_text("\n".join(map(json.dumps, (record, *others))) + "\nbooting\n")
     assert invoke("report", str(log), "--top", "1").output.splitlines()[0] == "1 decision: 1 allowed"
-    assert invoke("report", str(log)).output.splitlines()[-6:] == [
+    assert invoke("report", str(log)).output.splitlines()[-7:] == [
         "2 records of 1 writer; 0 torn, 0 repeated, 1 line of others",
         "1 record was lost, as the log itself tells",
         "1 record is missing: flask cors verify says which",
+        "unsealed: without a key nobody can tell a record that was altered or added",
         "1 record does not tell when it was written (no time, or no UTC offset), so no time is its own",
         "not every allowed request is in the log or was asked for, so no entry is called unused",
         "1 request came over plain HTTP, where browsers do not say what they are",
