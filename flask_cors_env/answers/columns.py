@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flask_cors_env.answers.account import Account
-from flask_cors_env.answers.lines import EVENT_KEYS
+from flask_cors_env.answers.lines import event_name
 from flask_cors_env.answers.questions import COLUMNS, UNDATED, Row, Value
 from flask_cors_env.answers.times import parse_time
 from flask_cors_env.audit.fields import FIELDS
@@ -47,7 +47,7 @@ class Findings(NamedTuple):
 
 def event_of(record: Mapping[str, Any]) -> str | None:
     """What the record is; None where it is none of the catalogue's events."""
-    named = next((event for key in EVENT_KEYS if (event := record.get(key)) is not None), None)
+    named = event_name(record)
     return named if isinstance(named, str) and named in FIELDS else None
 
 

@@ -235,7 +235,8 @@ class _Pieces:
 
     def __init__(self) -> None:
         self._pieces: dict[str, str] = {}
-        self._too_long: set[str] = set()
+        #: Of lines that are too long, whether something in them looks like a record.
+        self._too_long: dict[str, bool] = {}
 
     def joined(self, text: str) -> str | None:
         """Return the line that *text* completes, which may be *text* itself; None while it is cut."""
@@ -244,21 +245,23 @@ class _Pieces:
             return text
         stream, piece, is_last = found
         piece = self._pieces.pop(stream, "") + piece
-        if len(piece) > LONGEST:
-            self._too_long.add(stream)
-            piece = piece[: LONGEST + 1]
+        if len(piece) > LONGEST or stream in self._too_long:
+            self._too_long[stream] = self._too_long.get(stream, False) or _MARK in piece
+            piece = ""
         if not is_last:
             self._pieces[stream] = piece
             return None
-        is_too_long = stream in self._too_long
-        self._too_long.discard(stream)
-        return f"(a line that is too long) {_MARK if _MARK in piece else ''}" if is_too_long else piece
+        return self._whole(stream, piece)
+
+    def _whole(self, stream: str, text: str) -> str:
+        """Return *text*, or of a line that is too long, what is told of it."""
+        if stream not in self._too_long:
+            return text
+        return f"a line that is too long {_MARK if self._too_long.pop(stream) else ''}"
 
     def left(self) -> Iterator[str]:
         """Yield the lines that were cut and never completed."""
-        for stream, piece in self._pieces.items():
-            if stream not in self._too_long:
-                yield piece
+        yield from (self._whole(stream, piece) for stream, piece in self._pieces.items())
 
 
 def _of_docker(text: str) -> tuple[str, str, bool] | None:
@@ -313,7 +316,7 @@ def record_of(line: bytes) -> Record | None:
     except (ValueError, RecursionError):
         return None
     is_ours = _is_numbered(record) and all(type(record.get(name)) is str for name in _ALWAYS)
-    return _named(record) if is_ours else None
+    return _named(record) if is_ours and record["event"].startswith(_OURS) else None
 
 
 #: What each of our records has as text.
@@ -370,9 +373,24 @@ def _record(value: dict[str, Any]) -> Record | None:
             return None
     is_flat = not any(isinstance(value.get(name), dict) for name in _NAMESPACES)
     record = value if is_flat else dict(_flat(value))
-    return _named(record) if _is_numbered(record) else None
+    return _of_its_event(_named(record)) if _is_numbered(record) else None
 
 
+def _of_its_event(record: Record) -> Record:
+    """Return *record*, without its number where another program's event has taken up fields of ours."""
+    event = event_name(record)
+    if event is None or (isinstance(event, str) and event.startswith(_OURS)):
+        return record
+    return {name: value for name, value in record.items() if name != "log.record.uid"}
+
+
+def event_name(record: Mapping[str, Any]) -> Any:
+    """Return what *record* says that it is, under whatever name; None where it does not say."""
+    return next((event for key in EVENT_KEYS if (event := record.get(key)) is not None), None)
+
+
+#: What the name of each event of ours begins with, those of later versions included.
+_OURS = "cors."
 #: The names of objects in which a pipeline puts fields of ours.
 _NAMESPACES = frozenset(
     field.name.partition(".")[0] for fields in (ENVELOPE, *FIELDS.values()) for field in fields
