@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from flask_cors_env.answers.timeline import PolicyRecord
+from flask_cors_env.answers.timeline import PolicyRecord, policy_id
 from flask_cors_env.core.origin import OriginError, OriginPattern, Origins, parse_origin
 from flask_cors_env.core.path import parse_path
 from flask_cors_env.core.policy import HeaderNames, Policy, Resource
@@ -28,7 +28,16 @@ def policies(records: Iterable[PolicyRecord]) -> dict[str, Policy]:
     """The policies that *records* tell the whole of, by their ids."""
     documents = {record.id: record.document for record in records if record.document is not None}
     parsed = {name: parse_policy(document) for name, document in documents.items()}
-    return {name: policy for name, policy in parsed.items() if policy is not None and policy.id == name}
+    return {
+        name: policy
+        for name, policy in parsed.items()
+        if policy is not None and (policy.id == name or _is_of_0_1_0(documents[name], name))
+    }
+
+
+def _is_of_0_1_0(document: str, name: str) -> bool:
+    """Return whether the document is of version 0.1.0, whose form had no version, and has the id *name*."""
+    return "v" not in json.loads(document) and policy_id(document) == name
 
 
 def parse_policy(document: str) -> Policy | None:
