@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -49,6 +50,13 @@ def ask(logs: Sequence[str], reading: Reading, service: str | None) -> Evidence:
     if lacking:
         echo(f"records that are missing or told lost: {lacking}; see flask cors verify", err=True)
     return told
+
+
+def unknown(option: str, name: str, known: Iterable[str], cutoff: float = 0.6) -> click.BadParameter:
+    """Return the error that *option* has an unknown name, with the one that was meant, if there is one."""
+    close = difflib.get_close_matches(name, list(map(str, known)), 1, cutoff)
+    meant = f". Did you mean: {close[0]}?" if close else ""
+    return click.BadParameter(f"the log knows no {name}{meant}", param_hint=option)
 
 
 def environment(told: Evidence, named: str | None) -> str:

@@ -40,12 +40,11 @@ def ending() -> Iterator[None]:
 
 def escaped(error: click.ClickException) -> click.ClickException:
     """Return *error* with a message in which each character is escaped that a terminal could obey."""
-    from flask_cors_env.cli.render import printable  # noqa: PLC0415 - only where there is an error
+    from flask_cors_env.cli.render import printable_lines  # noqa: PLC0415 - only where there is an error
 
-    text = error.format_message()
-    if all(line.isprintable() for line in text.split("\n")):
+    message = printable_lines(error.format_message())
+    if message == error.format_message():
         return error
-    message = "\n".join(map(printable, text.split("\n")))
     if isinstance(error, click.UsageError):
         return click.UsageError(message, error.ctx)
     return _failure(message, error.exit_code)

@@ -18,7 +18,7 @@ _COLOURS = {"allow": "green", "deny": "red", "skip": "yellow", "error": "red", "
 
 def heading(word: str, rest: str) -> str:
     """A line that begins with a verdict or a level, coloured by what it is (click drops colour in a pipe)."""
-    return f"{click.style(word, fg=_COLOURS.get(word), bold=True)}  {printable(rest)}"
+    return f"{click.style(word, fg=_COLOURS.get(word), bold=True)}  {printable_lines(rest)}"
 
 
 def pairs(rows: Iterable[tuple[str, str]], *, indent: int = 2) -> list[str]:
@@ -50,11 +50,15 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
+def printable_lines(text: str) -> str:
+    """Return *text* likewise, whose line feeds are our own."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def _escaped(char: str) -> str:
     return char if char.isprintable() else char.encode("unicode_escape").decode()
 
 
 def echo(lines: str | Iterable[str], *, err: bool = False) -> None:
     """Print *lines*, given apart or as one text, with nothing in them that a terminal could obey."""
-    whole = lines.split("\n") if isinstance(lines, str) else lines
-    click.echo("\n".join(printable(line) for text in whole for line in text.split("\n")), err=err)
+    click.echo(printable_lines(lines if isinstance(lines, str) else "\n".join(lines)), err=err)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,21 +69,15 @@ def _refuse_unknown(asked: Window, made: Report, found: Answers) -> None:
     if sum(map(made.total, Verdict)):
         return
     if asked.reason is not None and asked.reason not in set(Reason):
-        raise _unknown("--reason", asked.reason, Reason)
+        raise asking.unknown("--reason", asked.reason, Reason)
     names = {resource.name for policy in policies(found.policies).values() for resource in policy.resources}
     if asked.resource is not None and asked.resource not in names:
-        raise _unknown("--resource", asked.resource, names)
+        raise asking.unknown("--resource", asked.resource, names)
     if asked.origin is not None:
         meant = corrected(asked.origin)
         if asked.origin not in {"null", meant}:
-            raise _unknown("--origin", asked.origin, () if meant is None else (meant,), cutoff=0)
+            raise asking.unknown("--origin", asked.origin, () if meant is None else (meant,), cutoff=0)
         echo(f"no request of {asked.origin} is in this part of the log", err=True)
-
-
-def _unknown(option: str, name: str, known: Iterable[str], cutoff: float = 0.6) -> click.BadParameter:
-    close = difflib.get_close_matches(name, list(map(str, known)), 1, cutoff)
-    meant = f". Did you mean: {close[0]}?" if close else ""
-    return click.BadParameter(f"the log knows no {name}{meant}", param_hint=option)
 
 
 def _write(file: Path, text: str) -> None:

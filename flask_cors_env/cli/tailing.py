@@ -19,9 +19,10 @@ from flask_cors_env.answers.following import Follower
 from flask_cors_env.answers.lines import Found, Grammar, Record
 from flask_cors_env.audit.event import DECISION, unescape
 from flask_cors_env.audit.render import render_console
+from flask_cors_env.cli import asking
 from flask_cors_env.cli.reading import PREFIX
 from flask_cors_env.cli.render import as_json_line, echo
-from flask_cors_env.core.reason import Verdict
+from flask_cors_env.core.reason import Reason, Verdict
 
 #: Seconds between two looks at the file.
 _PAUSE = 0.2
@@ -50,6 +51,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     as_plain_json: bool,
 ) -> None:
     """Follow LOG as it is written and rotated, in sentences. - is standard input, from its beginning."""
+    if reason is not None and reason not in set(Reason):
+        raise asking.unknown("--reason", reason, Reason)
     wanted = Wanted(denials=denials, origin=origin, resource=resource, reason=reason)
     try:
         for record in followed(log, count, wanted, grammar):

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from answers.generated import Generated
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from flask_cors_env.answers.engine import ENGINES
 from flask_cors_env.cli import cors
+from flask_cors_env.core.reason import Reason
 
 #: Open to be read, and every read of it fails.
 UNREADABLE = "/proc/self/mem"
@@ -152,3 +154,91 @@ def test_one_is_not_told_as_several(tmp_path):
         "not every allowed request is in the log or was asked for, so no entry is called unused",
         "1 request came over plain HTTP, where browsers do not say what they are",
     ]
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b"".join(made.line + b"\n" for made in Generated(300).lines()))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        (
+            "--reason",
+            "header_not_alowed",
+            "the log knows no header_not_alowed. Did you mean: header_not_allowed?",
+        ),
+        ("--reason", "moon", "the log knows no moon"),
+        ("--resource", "apis", "the log knows no apis. Did you mean: api?"),
+        (
+            "--origin",
+            "app.shop.example",
+            "the log knows no app.shop.example. Did you mean: https://app.shop.example?",
+        ),
+        ("--origin", "https://X.test/", "the log knows no https://X.test/. Did you mean: https://x.test?"),
+    ],
+)
+def test_a_name_that_the_log_does_not_know_is_an_error(option, name, said, log):
+    found = invoke("report", log, option, name)
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr.splitlines()[-1] == f"Error: Invalid value for {option}: {said}"
+
+
+def test_a_reason_that_is_known_and_an_origin_that_never_came_are_no_errors(log):
+    found = invoke(
+        "report", log, "--reason", "path_ambiguous" if "path_ambiguous" in set(Reason) else "no_origin"
+    )
+    assert (found.exit_code, found.stdout.splitlines()[0]) == (0, "0 decisions: none")
+    found = invoke("report", log, "--origin", "https://never.example")
+    assert (found.exit_code, found.stderr) == (
+        0,
+        "no request of https://never.example is in this part of the log\n",
+    )
+
+
+def test_a_report_says_who_was_let_in_by_which_entry_and_since_when(log, tmp_path):
+    told = json.loads(invoke("report", log, "--json").stdout)
+    events = [json.loads(line) for line in Path(log).read_text().splitlines()]
+    allowed = [event for event in events if event.get("cors.decision") == "allow"]
+    assert sum(one["requests"] for one in told["let_in"]) == len(allowed)
+    first = told["let_in"][0]
+    mine = [
+        event["timestamp"]
+        for event in allowed
+        if (event["cors.origin"], event["cors.rule"], event["cors.resource"])
+        == (first["origin"], first["entry"], first["resource"])
+    ]
+    assert (first["requests"], first["first"], first["last"]) == (len(mine), min(mine), max(mine))
+    assert "Let in" in invoke("report", log).stdout
+    invoke("report", log, "--html", str(tmp_path / "report.html"))
+    assert "<h2>Let in</h2>" in (tmp_path / "report.html").read_text()
+
+
+def test_a_report_says_that_nobody_can_tell_what_was_altered(log):
+    assert json.loads(invoke("report", log, "--json").stdout)["integrity"]["sealed"] is False
+    assert invoke("report", log).stdout.splitlines()[-1].startswith("unsealed: ")
+
+
+def test_a_prefix_that_is_no_regular_expression_is_a_mistake_of_the_command(log):
+    found = invoke("report", log, "--prefix", "(")
+    assert (found.exit_code, "Invalid value for '--prefix': is no regular expression" in found.stderr) == (
+        2,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    "command", [["report"], ["verify"], ["suggest"], ["blame", "https://app.shop.example"]]
+)
+def test_what_counts_for_nothing_is_said_by_every_command(command, log):
+    line = json.loads(Path(log).read_text().splitlines()[-1])
+    twin = json.dumps(line | {"cors.origin": "https://evil.example"})
+    with Path(log).open("a") as file:
+        file.write(f"{twin}\nuser agent: {twin}\n")
+    found = invoke(*command, log)
+    uid = line["log.record.uid"]
+    assert f"two different records of one number: {uid}; none counts" in found.output
+    assert "records inside other programs' lines: 1; a client can write there: none counts" in found.output
