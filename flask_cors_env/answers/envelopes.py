@@ -28,7 +28,7 @@ _HOST = rf"{_NO_LEVEL}[\w.:-]{{1,255}}"
 _PROGRAM = r"[^\s:\[\]]{1,128}"
 #: What Kubernetes puts behind a pod's name: five of its own letters, or the number of a stateful set.
 _POD = r"[a-z0-9][a-z0-9.-]{0,240}-(?:[bcdfghjklmnpqrstvwxz2456789]{5}|\d{1,4})"
-_SD = r'(?:-|(?:\[[^\s\]"=]+(?: [^\s\]"=]+="(?:[^"\\\]]|\\.)*")*\])+)'
+_SD = r'(?:-|(?:\[[^\s\]"=]+(?: [^\s\]"=]+="(?:[^"\\\]]|\\.)*+")*+\])++)'
 
 #: By what writes each: regular expressions that match from a text's start.
 PREFIXES: dict[str, str] = {
@@ -366,6 +366,25 @@ def _step(value: Any, step: str) -> list[Any]:
     if step.isdigit():
         return value[int(step) : int(step) + 1] if isinstance(value, list) else []
     return [value[step]] if isinstance(value, dict) and step in value else []
+
+
+def _first_names(envelope: Envelope) -> set[str]:
+    """The names of which an object that is such an envelope has at least one."""
+    paths = envelope.one_of or tuple(envelope.members)[:1]
+    return {name for path in paths for name in (path, path.partition(".")[0])}
+
+
+#: The envelopes by those names, so that an object of another program costs little.
+_BY_NAME: dict[str, list[Envelope]] = {}
+for _envelope in ENVELOPES:
+    for _name in _first_names(_envelope):
+        _BY_NAME.setdefault(_name, []).append(_envelope)
+
+
+def envelope_of(value: dict[str, Any]) -> Envelope | None:
+    """Return the envelope that *value* is; None for any other object."""
+    named = (envelope for name in value if name in _BY_NAME for envelope in _BY_NAME[name])
+    return next((envelope for envelope in named if fits(envelope, value)), None)
 
 
 def fits(envelope: Envelope, value: dict[str, Any]) -> bool:

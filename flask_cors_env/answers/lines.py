@@ -15,7 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from flask_cors_env.answers.envelopes import DOCKER, ENVELOPES, Envelope, fits, member, members_at, prefix_of
+from flask_cors_env.answers.envelopes import (
+    DOCKER,
+    Envelope,
+    envelope_of,
+    fits,
+    member,
+    members_at,
+    prefix_of,
+)
 from flask_cors_env.audit.fields import ENVELOPE, FIELDS
 
 try:
@@ -29,6 +37,8 @@ _START = START.decode()
 _MARK = "cors.schema"
 #: The longest line of ours, and the longest envelope of many records, in bytes or characters.
 LONGEST, LONGEST_ENVELOPE = 1 << 20, 1 << 24
+#: The most objects and arrays in an envelope, and the most lines of a document.
+_MOST = 1 << 20
 #: Envelopes in envelopes: Docker's in a collector's in a database's, and one to spare.
 _DEEPEST = 5
 #: Objects in objects that are read as names with dots.
@@ -159,7 +169,7 @@ class Grammar:
 
     def _in_json(self, text: str, depth: int = 0) -> list[Found] | None:
         """Return what a JSON text holds; None where it is no such text, or nothing that is known."""
-        value = _decoded(text) if text.startswith(("{", "[")) and len(text) <= LONGEST_ENVELOPE else None
+        value = _decoded(text) if _can_hold_a_record(text) else None
         if not isinstance(value, list):
             return self._in_value(value, depth)
         each = [self._in_value(one, depth) if isinstance(one, dict) else None for one in value]
@@ -177,7 +187,7 @@ class Grammar:
         record = _record(value)
         if record is not None:
             return [record]
-        envelope = next((one for one in ENVELOPES if fits(one, value)), None)
+        envelope = envelope_of(value)
         return None if envelope is None else self._in_envelope(envelope, value, depth + 1)
 
     def _in_envelope(self, envelope: Envelope, value: dict[str, Any], depth: int) -> list[Found] | None:
@@ -218,6 +228,7 @@ class _Document:
     def goes_on(self, text: str) -> bool:
         """Add *text* where it begins a document or is within one; return whether it is."""
         is_within = bool(self.lines) and text[:1] in _INDENTED and self._size <= LONGEST_ENVELOPE
+        is_within = is_within and len(self.lines) < _MOST
         if is_within or (not self.lines and text in _CLOSING):
             self.lines.append(text)
             self._size += len(text)
@@ -304,6 +315,16 @@ def _other_of(value: Any) -> Other:
     return _other(json.dumps(value, ensure_ascii=False, default=str))
 
 
+def _can_hold_a_record(text: str) -> bool:
+    """
+    Return whether *text* may be JSON that holds a record, and can be decoded with little memory.
+
+    A record has the name ``cors.schema``, or ``schema`` in ``cors``. journald writes a text as bytes.
+    """
+    is_json = text.startswith(("{", "[")) and len(text) <= LONGEST_ENVELOPE
+    return is_json and ("cors" in text or '"MESSAGE"' in text) and text.count("{") + text.count("[") <= _MOST
+
+
 # --- records in a text of their own
 
 
@@ -338,8 +359,7 @@ def _piece(text: str) -> Record | Torn | None:
     """Return the record in *text*, whole or torn; None where there is something else."""
     if len(text) > LONGEST:
         return None
-    value = _decoded(text.strip())
-    if isinstance(value, dict):
+    if text.rstrip().endswith("}") and isinstance(value := _decoded(text), dict):
         return _record(value)
     if not _is_torn(text):
         return None

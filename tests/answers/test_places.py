@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 from answers.carriers import FORGED, HONEST, T, combined, in_docker
@@ -160,3 +161,23 @@ def test_an_event_of_another_logger_is_no_decision_whatever_its_members_are(engi
     path.write_text(f"{record(1)}\n{record(2, event='search', msg='cors.decision', message='cors.decision')}")
     found = answers([str(path)], [SHAPES], engine=engine)
     assert sum(row.count for row in found.rows["shapes"]) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + '{"cors":1},' * 90_000 + "{}]",
+        '{"cors.schema"' * 70_000,
+        '{"cors.schema":1,"a":"' + '\\"' * 500_000,
+        "<14>1 - a a a a " + "[a]" * 300_000,
+        "a-0 " * 250_000,
+        f"{T} " * 30_000 + "cors.schema",
+        '{"cors.schema":1,' + '"a":1,' * 170_000,
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_line_that_is_made_to_cost_much_costs_little(text):
+    begun = time.process_time()
+    found = read(text)
+    assert time.process_time() - begun < 5
+    assert not any(isinstance(one, dict) for one in found)
