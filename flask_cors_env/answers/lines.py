@@ -35,10 +35,14 @@ except ImportError:  # no wheels for this interpreter
 START = b'{"cors.schema"'
 _START = START.decode()
 _MARK = "cors.schema"
+#: What looks like a record: its first name, also with dots as objects, and however it was escaped.
+_LOOKS_OURS = re.compile(r"cors\W{1,12}schema")
 #: The longest line of ours, and the longest envelope of many records, in bytes or characters.
 LONGEST, LONGEST_ENVELOPE = 1 << 20, 1 << 24
 #: The most objects and arrays in an envelope, and the most lines of a document.
 _MOST = 1 << 20
+#: A text that costs little to decode, in characters.
+_SHORT = 1 << 12
 #: Envelopes in envelopes: Docker's in a collector's in a database's, and one to spare.
 _DEEPEST = 5
 #: Objects in objects that are read as names with dots.
@@ -165,7 +169,8 @@ class Grammar:
         rest = plain if before is None else plain[before.end() :].lstrip()
         if rest.startswith(_START):
             return _filling(rest)
-        return self._in_json(rest, depth) or [_other(text)]
+        found = self._in_json(rest, depth)
+        return [_other(text)] if found is None else found
 
     def _in_json(self, text: str, depth: int = 0) -> list[Found] | None:
         """Return what a JSON text holds; None where it is no such text, or nothing that is known."""
@@ -194,7 +199,10 @@ class Grammar:
         if envelope.each:
             entries = members_at(value, envelope.each)
             return [one for entry in entries for one in self._in_entry(envelope, entry, depth)]
-        held = next((held for path in envelope.holds if (held := member(value, path)) not in _NOTHING), None)
+        members = [member(value, path) for path in envelope.holds]
+        held = next((one for one in members if one not in _NOTHING), None)
+        if held is None and "" in members:
+            return []
         decoded = held if envelope.decode is None else envelope.decode(held)
         return self._in_value(decoded, depth)
 
@@ -257,7 +265,8 @@ class _Pieces:
         stream, piece, is_last = found
         piece = self._pieces.pop(stream, "") + piece
         if len(piece) > LONGEST or stream in self._too_long:
-            self._too_long[stream] = self._too_long.get(stream, False) or _MARK in piece
+            is_inside = _other(piece) is Other.INSIDE
+            self._too_long[stream] = self._too_long.get(stream, False) or is_inside
             piece = ""
         if not is_last:
             self._pieces[stream] = piece
@@ -307,11 +316,12 @@ def _decoded(text: str) -> Any:
 
 
 def _other(text: str) -> Other:
-    return Other.INSIDE if _MARK in text else Other.FOREIGN
+    """Return what a text without a record is."""
+    return Other.INSIDE if _LOOKS_OURS.search(text) else Other.FOREIGN
 
 
 def _other_of(value: Any) -> Other:
-    """What a JSON value is that holds no record."""
+    """Return what a JSON value without a record is."""
     return _other(json.dumps(value, ensure_ascii=False, default=str))
 
 
@@ -321,8 +331,10 @@ def _can_hold_a_record(text: str) -> bool:
 
     A record has the name ``cors.schema``, or ``schema`` in ``cors``. journald writes a text as bytes.
     """
-    is_json = text.startswith(("{", "[")) and len(text) <= LONGEST_ENVELOPE
-    return is_json and ("cors" in text or '"MESSAGE"' in text) and text.count("{") + text.count("[") <= _MOST
+    if not text.startswith(("{", "[")) or len(text) > LONGEST_ENVELOPE:
+        return False
+    names_ours = "cors" in text or '"MESSAGE"' in text
+    return len(text) <= _SHORT or (names_ours and text.count("{") + text.count("[") <= _MOST)
 
 
 # --- records in a text of their own

@@ -215,6 +215,10 @@ FORGED = {
     "data of no Datadog": wrapped(data=["OBJECT"]),
     "hits of no search": wrapped(hits={"hits": [{"_index": "a", "_source": "OBJECT"}]}),
     "an envelope's members in an event": wrapped(event="got", level="info", _index="a", _source="OBJECT"),
+    "objects in objects of an event": lambda line: json.dumps(
+        {"event": "x", "body": json.loads(expanded(line))}
+    ),
+    "objects in objects, escaped": lambda line: combined(expanded(line)),
     "a text version": lambda line: line.replace('"cors.schema":1', '"cors.schema":"1"'),
     "Docker, an access log": lambda line: in_docker(combined(line)),
     "Docker, structlog": lambda line: in_docker(json.dumps({"event": line, "level": "info"})),

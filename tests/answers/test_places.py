@@ -115,6 +115,16 @@ def test_what_a_collector_holds_of_others_is_counted_entry_by_entry():
     assert kinds(json.dumps({"events": events})) == [Other.FOREIGN, Other.INSIDE, dict]
 
 
+def test_blank_lines_are_none_however_deep_they_were_wrapped(tmp_path):
+    wraps = [str, in_docker, lambda line: in_docker(in_docker(line)), lambda line: f"{T} stderr F {line}"]
+    wraps += [lambda line: f"{T} stderr F {in_docker(line)}", HONEST["Vector"], HONEST["compose"]]
+    path = tmp_path / "audit.log"
+    path.write_text("\n".join(wrap(line) for wrap in wraps for line in ("", " ", "\0\0")) + "\n" + record())
+    found = [answers([str(path)], [], engine=engine).verification for engine in ENGINES]
+    assert found[0] == found[1]
+    assert (found[0].records, found[0].foreign) == (1, 3)  # compose's name alone is a line
+
+
 def test_a_record_after_a_named_prefix_is_read_also_in_an_envelope():
     grammar = Grammar(r"shop-\w+/\d+ >> ")
     line = f"shop-blue/3 >> {record()}"
