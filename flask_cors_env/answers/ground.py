@@ -181,7 +181,7 @@ def _different(old: Resource, was: Resource, base: Resource, names: tuple[str, .
 
 
 def _told(resource: Resource, name: str) -> object:
-    return resource.canonical()[name]
+    return resource.whole()[name]
 
 
 def _is_of_program(name: str | None) -> bool:

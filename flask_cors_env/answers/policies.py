@@ -15,7 +15,7 @@ from typing import Any
 from flask_cors_env.answers.timeline import PolicyRecord, policy_id
 from flask_cors_env.core.origin import OriginError, OriginPattern, Origins, parse_origin
 from flask_cors_env.core.path import parse_path
-from flask_cors_env.core.policy import HeaderNames, Policy, Resource
+from flask_cors_env.core.policy import UNSET, HeaderNames, Policy, Resource
 from flask_cors_env.core.request import Request
 
 _REGEX = re.compile(r"regex:(?:\(\?([aimsx]+)\))?(.*)", re.DOTALL)
@@ -28,20 +28,16 @@ def policies(records: Iterable[PolicyRecord]) -> dict[str, Policy]:
     """The policies that *records* tell the whole of, by their ids."""
     documents = {record.id: record.document for record in records if record.document is not None}
     parsed = {name: parse_policy(document) for name, document in documents.items()}
-    return {
-        name: policy
-        for name, policy in parsed.items()
-        if policy is not None and (policy.id == name or _is_of_0_1_0(documents[name], name))
-    }
+    return {name: policy for name, policy in parsed.items() if policy is not None and name in _ids(policy)}
 
 
-def _is_of_0_1_0(document: str, name: str) -> bool:
-    """Return whether the document is of version 0.1.0, whose form had no version, and has the id *name*."""
-    return "v" not in json.loads(document) and policy_id(document) == name
+def _ids(policy: Policy) -> set[str]:
+    """Return the ids of *policy*, one for each version of the canonical document."""
+    return {policy.id, policy_id(policy.canonical_json(0))}
 
 
 def parse_policy(document: str) -> Policy | None:
-    """The policy whose canonical JSON is *document*; None where it is none."""
+    """Return the policy whose canonical JSON is *document*, of any version; None where it is none."""
     try:
         told = json.loads(document)
         made = Policy(_resources(told["resources"]), environment=told["environment"])
@@ -53,7 +49,8 @@ def parse_policy(document: str) -> Policy | None:
 def _resources(told: Iterable[Mapping[str, Any]]) -> Iterator[Resource]:
     """The resources, of which one may name an earlier one for its origins."""
     origins: dict[str, Origins] = {}
-    for one in told:
+    for values in told:
+        one = {**UNSET, **values}
         listed = one["origins"]
         found = origins[listed["as"]] if isinstance(listed, dict) else Origins(map(_origin, listed))
         origins[one["name"]] = found

@@ -362,10 +362,10 @@ POLICY_FIELDS: tuple[Field, ...] = (
         required=True,
     ),
     Field(
-        "cors.policy",
+        "cors.policy.document",
         str,
-        "The canonical policy as JSON.",
-        '{"environment":"production"',
+        "The canonical policy as JSON, with a version of its own; cors.policy in logs of 0.1.0.",
+        '{"v":1,"environment":"production"',
         privacy=Privacy.BUSINESS,
     ),
     Field("cors.policy.because", str, "Why this environment's rules hold.", "CORS_ENV=production"),

@@ -42,7 +42,7 @@ def write_policy(
         **({"cors.audit.suppressed": ",".join(suppressed)} if suppressed else {}),
     }
     level = next((name for name in LEVELS if name not in suppressed), "error")
-    chunks = {"cors.policy": list(_chunks(canonical, _POLICY_PART))}
+    chunks = {"cors.policy.document": list(_chunks(canonical, _POLICY_PART))}
     chunks |= {name: list(_chunks(clean_whole(value), _PART)) for name, value in values.items()}
     count = max(len(parts) for parts in chunks.values())
     for number in range(count):

@@ -25,6 +25,8 @@ OriginFunction = Callable[..., bool]
 #: The name of the one resource of a policy that has no others.
 DEFAULT = "default"
 DEVELOPMENT = "development"
+#: The version of the canonical document. Version 0, written by 0.1.0, names no version and every value.
+CANONICAL = 1
 _NAME_OR_PREFIX = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+(?:-\*)?")
 #: No browser caches a preflight for longer, in seconds.
 MAX_AGE_LIMIT = 86400
@@ -244,7 +246,11 @@ class Resource:
         return setting if setting.startswith("CORS_") else self.prefix + setting
 
     def canonical(self) -> dict[str, Any]:
-        """All that its decisions depend on, as plain values in a fixed order."""
+        """Return `whole` without values at their default, so that a later setting changes no earlier id."""
+        return {name: value for name, value in self.whole().items() if value != UNSET.get(name)}
+
+    def whole(self) -> dict[str, Any]:
+        """Return all that its decisions depend on, as plain values in a fixed order."""
         return {
             "name": self.name,
             "paths": sorted({path.text for path in self.paths}),
@@ -346,6 +352,10 @@ def _headers_field(resource: Resource) -> str | None:
     return ", ".join((["*"] if names.any else []) + list(names.names))
 
 
+#: The value of each field, as `Resource.whole` writes it, where nothing is said; a document leaves it out.
+UNSET: Mapping[str, Any] = {name: value for name, value in Resource().whole().items() if name != "name"}
+
+
 class Policy:
     """
     All resources of an app, and the environment they were judged in.
@@ -405,24 +415,29 @@ class Policy:
         """The resource of that name, or None."""
         return self._named.get(name)
 
-    def canonical(self) -> dict[str, Any]:
+    def canonical(self, version: int = CANONICAL) -> dict[str, Any]:
         """
-        All that decisions depend on, as plain values in a fixed order.
+        Return all that decisions depend on, as plain values in a fixed order.
 
         Several origins that an earlier resource has too are told by its name, ``{"as": NAME}``: most
         resources inherit them, and there may be thousands.
+
+        Args:
+            version: The version of the document, `CANONICAL` or 0.
         """
         told = []
         first: dict[tuple[str, ...], str] = {}
         for resource in sorted(self.resources, key=lambda resource: resource.name):
             name = first.setdefault(resource.origins.canonical, resource.name)
             is_again = name != resource.name and len(resource.origins.canonical) > 1
-            told.append(resource.canonical() | ({"origins": {"as": name}} if is_again else {}))
-        return {"environment": self.environment, "resources": told}
+            values = resource.canonical() if version else resource.whole()
+            told.append(values | ({"origins": {"as": name}} if is_again else {}))
+        named = {"v": version} if version else {}
+        return named | {"environment": self.environment, "resources": told}
 
-    def canonical_json(self) -> str:
-        """`canonical` as JSON without white space: what the policy's id is the digest of."""
-        return json.dumps(self.canonical(), separators=(",", ":"))
+    def canonical_json(self, version: int = CANONICAL) -> str:
+        """Return `canonical` as JSON without white space: the policy's id is the digest of this text."""
+        return json.dumps(self.canonical(version), separators=(",", ":"))
 
     def __repr__(self) -> str:
         return f"<Policy {self.id} {self.environment} {', '.join(self._named) or 'nobody'}>"

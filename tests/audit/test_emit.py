@@ -353,6 +353,11 @@ def test_every_field_says_what_it_is_and_is_in_the_schema_once():
     assert [one["title"] for one in schema["oneOf"]] == list(FIELDS)
 
 
+def test_no_fields_name_is_the_namespace_of_another():
+    names = {field.name for fields in (ENVELOPE, *FIELDS.values()) for field in fields}
+    assert [name for name in names if any(other.startswith(f"{name}.") for other in names)] == []
+
+
 @pytest.mark.parametrize(
     "foreign", [{"cors.invented": 1}, {"cors.decision": "perhaps"}, {"cors.origin": "\x1b"}]
 )
