@@ -8,6 +8,7 @@ disturbed.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import itertools
 import math
 import os
@@ -32,6 +33,7 @@ from flask_cors_env.core.failure import ends
 _OURS = NAMES - {"trace_id", "span_id"}
 _BOUND_LIMIT = 32
 _LARGEST = 2**63 - 1
+_process = os.getpid
 #: structlog's own: empty as long as nobody has bound anything; `get_contextvars` takes longer to say so.
 EVER_BOUND: Any = getattr(structlog.contextvars, "_CONTEXT_VARS", True)
 #: How many of `AuditLog.own` are remembered: a few hundred bytes each.
@@ -45,6 +47,7 @@ class _Writer:
     One process's share of a log: its name, its sequence, and what it lost.
 
     Attributes:
+        process: The id of its process: C code (uWSGI) forks without a word to Python.
         prefix: What its ``log.record.uid`` begin with.
         next: Gives the number of the next.
         lost: How many records were lost and not yet told.
@@ -52,11 +55,12 @@ class _Writer:
 
     def __init__(self) -> None:
         self.lost = 0
+        self.process = os.getpid()
         self.prefix = secrets.token_hex(6) + "-"
         self.next: Callable[[], int] = itertools.count(1).__next__
         self._lost_since = ""
         self._failure = ""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may lose a record while one is being counted
 
     def uid(self) -> str:
         return f"{self.prefix}{self.next()}"
@@ -134,9 +138,10 @@ class AuditLog:
         self.facts = dict(facts or {})
         _LOGS.add(self)
 
-    def renew(self) -> None:
-        """Become a writer of its own: in a child after a fork, before it has a second thread."""
+    def renew(self) -> _Writer:
+        """Become a writer of its own, in a child after a fork; return the writer."""
         self._writer = _Writer()
+        return self._writer
 
     @property
     def lost(self) -> int:
@@ -175,18 +180,22 @@ class AuditLog:
             self.known[status, client, route] = part
         return part
 
-    def emit(self, record: Record, own: Part = NO_PART) -> str:
+    def emit(self, record: Record, own: Part = NO_PART, *, apart: bool = False) -> str:
         """
         Write one event. A loss is counted; nothing is raised but what ends whoever runs.
 
         Args:
             record: What it has in common with others.
             own: Its other fields.
+            apart: Whether no code of the app serves the request: the thread's context then is an earlier
+                request's, and is not shown to the app's processors and handlers.
 
         Returns:
             Its ``log.record.uid``; "" where it is lost, or the app's logging has no use for this level.
         """
         writer, uid = self._writer, ""
+        if writer.process != _process():
+            writer = self.renew()
         begun, second = self._second
         since = time.time_ns() - begun
         if not 0 <= since < _SECOND:
@@ -197,7 +206,10 @@ class AuditLog:
             if route is not self._routes.own and not route.takes(record.level):
                 return ""
             uid = f"{writer.prefix}{writer.next()}"
-            route.emit(now, uid, record, own)
+            if apart and route.shows_context:
+                contextvars.Context().run(route.emit, now, uid, record, own)
+            else:
+                route.emit(now, uid, record, own)
         except BaseException as error:
             if not uid:
                 writer.uid()

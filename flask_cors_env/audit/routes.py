@@ -38,9 +38,16 @@ _BUILTIN_REST = {
 
 
 class Route(Protocol):
-    """One way for an event to be written."""
+    """
+    One way for an event to be written.
+
+    Attributes:
+        name: The route's name in ``cors.audit.route``.
+        shows_context: Whether code of the app, which may read context variables, runs on the way.
+    """
 
     name: str
+    shows_context: bool
 
     def takes(self, level: str) -> bool:
         """Whether an event of *level* will be written, as far as can be told."""
@@ -61,6 +68,7 @@ class OwnRoute:
     """A line of our own, in one write: structlog's work too, outside its global configuration."""
 
     name = "own"
+    shows_context = True
 
     def __init__(self, sink: Sink, processors: Sequence[Processor], render: Render) -> None:
         self._chain = (*processors, render)
@@ -78,6 +86,8 @@ class OwnRoute:
 
 class LineRoute(OwnRoute):
     """The same where no processor and no format has a say: what events have in common is encoded once."""
+
+    shows_context = False
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -97,6 +107,7 @@ class StructlogRoute:
     """The app's processors and the logger its factory makes, without its wrapper class."""
 
     name = "structlog"
+    shows_context = True
 
     def __init__(self, factory: Callable[..., Any], processors: Sequence[Processor]) -> None:
         self.factory = factory
@@ -166,6 +177,7 @@ class LoggingRoute:
     """The standard library's logger ``flask_cors_env.audit``."""
 
     name = "logging"
+    shows_context = True
 
     def __init__(self, processors: Sequence[Processor], render: Render) -> None:
         self._processors = processors
