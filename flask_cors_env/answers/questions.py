@@ -21,6 +21,8 @@ from flask_cors_env.audit.fields import ENVELOPE, FIELDS
 _UNASKED = frozenset(
     {
         "cors.schema",
+        "cors.audit.step",
+        "cors.audit.mac",
         "level",
         "deployment.environment.name",
         "cors.remedy.hint",

@@ -16,6 +16,7 @@ import click
 #: The commands that stand in modules of their own, as ``command``.
 _MODULES = {
     "blame": "turns",
+    "key": "sealing",
     "replay": "outcomes",
     "report": "report",
     "suggest": "proposal",

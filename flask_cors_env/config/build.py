@@ -92,6 +92,7 @@ class Inputs:
         whole: Whether paths are governed, and not only the scopes.
         sink_fault: Says what is wrong with the file that the audit log is to go to, or None where nothing is.
             Not asked where that is another machine's, or open already.
+        key_fault: Likewise of the key file: whether it cannot be read, else replaced; and a sentence.
     """
 
     environ: Mapping[str, str]
@@ -110,6 +111,7 @@ class Inputs:
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
     sink_fault: Callable[[str], str | None] | None = None
+    key_fault: Callable[[str], tuple[bool, str] | None] | None = None
 
 
 class Leaf(NamedTuple):
@@ -361,6 +363,7 @@ class _Draft:
         yield from self._unused()
         yield from self._unread()
         yield from self._sink()
+        yield from self._key()
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""
@@ -552,6 +555,24 @@ class _Draft:
             name = self._merged.values[leaf]
             fault = Fault("audit-sink", message, name, "Name a file that the server can write, or: stderr")
             yield _Finding(self._merged.stacks[leaf][0].problem(fault), Level.ERROR)
+
+    def _key(self) -> Iterator[_Finding]:
+        """A key file that cannot be read; warnings for one that cannot be replaced, or seals nothing."""
+        leaf, look = ("AUDIT_KEY_FILE",), self._inputs.key_fault
+        if not look or leaf not in self._merged.values:
+            return
+        path = self._merged.values[leaf]
+        found = look(path)
+        if found is not None:
+            is_unreadable, message = found
+            code = "key-unreadable" if is_unreadable else "key-not-advanced"
+            remedy = "Let the server read the file and write its folder; to make one: flask cors key FILE"
+            problem = self._merged.stacks[leaf][0].problem(Fault(code, message, path, remedy))
+            yield _Finding(problem, Level.ERROR if is_unreadable else Level.WARN)
+        if self.app["AUDIT_SINK"] == "app" or self.app["AUDIT_FORMAT"] == "console":
+            message = "seals nothing: only JSON lines of our own are sealed, and this log goes another way."
+            fault = Fault("key-unused", message, path, "Set CORS_AUDIT_SINK and CORS_AUDIT_FORMAT=json")
+            yield _Finding(self._merged.stacks[leaf][0].problem(fault), Level.WARN)
 
     def _unread(self) -> Iterator[_Finding]:
         """A ``.env`` with lines of ours that nobody read, where no other env file is named either."""

@@ -313,6 +313,17 @@ SETTINGS: tuple[Setting, ...] = (
         option=False,
     ),
     Setting(
+        "AUDIT_KEY_FILE",
+        Scope.APP,
+        values.absolute_path,
+        "a path",
+        "A file that `flask cors key` made: our own log lines are sealed by it, and `flask cors verify "
+        "--key-file` proves them. The app must be able to replace it, and needs its folder for that. "
+        "Unreadable: an error.",
+        "/var/lib/app/cors.key",
+        option=False,
+    ),
+    Setting(
         "AUDIT_PATH",
         Scope.APP,
         values.boolean,

@@ -20,6 +20,7 @@ from urllib.parse import quote
 from flask import Blueprint, Flask
 from werkzeug.test import EnvironBuilder
 
+from flask_cors_env.audit import seal
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.loaded import write_policy
 from flask_cors_env.audit.opening import open_log
@@ -200,7 +201,7 @@ class State:
 
     def judge(self, *, command: bool = False, as_environment: str | None = None) -> None:
         """Read all sources and judge them; raises CORSConfigError."""
-        inputs = replace(self._read(None), command=command, sink_fault=why_not)
+        inputs = replace(self._read(None), command=command, sink_fault=why_not, key_fault=seal.why_not)
         self._built, self._selector = self._build(inputs, as_environment)
 
     def look_again(self) -> None:

@@ -18,10 +18,13 @@ from pathlib import Path
 import pytest
 import structlog
 from apps import APP, EVIL, make, preflight
+from click.testing import CliRunner
 
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import DECISION
+from flask_cors_env.audit.seal import make_key
 from flask_cors_env.audit.sink import FileSink
+from flask_cors_env.cli import cors
 
 AUTO = {"CORS_AUDIT_SINK": "auto"}
 
@@ -178,3 +181,17 @@ def test_the_event_of_a_request_that_no_code_of_the_app_serves_is_made_in_an_emp
         (None, "nobody", "nobody")
     ] * len(others)
     capfd.readouterr()
+
+
+def test_workers_of_uwsgi_seal_their_records_by_steps_of_their_own(tmp_path):
+    log, key_file = tmp_path / "audit.jsonl", tmp_path / "cors.key"
+    (tmp_path / "printed.key").write_text(make_key(str(key_file)).text)
+    settings = {"CORS_AUDIT_SINK": f"file:{log}", "CORS_AUDIT_KEY_FILE": str(key_file)}
+    with uwsgi(tmp_path, **settings) as port, ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(lambda _: get(port), range(12))) == [200] * 12
+    done = CliRunner().invoke(
+        cors, ["verify", str(log), "--key-file", str(tmp_path / "printed.key"), "--json"]
+    )
+    found = json.loads(done.stdout)
+    assert (done.exit_code, found["whole"], found["sealing"]["altered"]) == (0, True, 0)
+    assert [writer["step"] for writer in found["sealing"]["writers"]] == [0, 1, 2]
