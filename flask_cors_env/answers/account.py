@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeGuard
 
 from flask_cors_env.answers.lines import Found, Other, Record, Torn, uid_of
+from flask_cors_env.answers.seals import Sealing
 
 #: How many numbers are looked at together.
 WORD = 64
@@ -91,6 +92,7 @@ class Verification:
         unknown: How many records are of an event that the catalogue does not know.
         empty: The files in which nothing was a record.
         is_empty: Whether nothing in any file was a record.
+        sealing: What the key proves, and what does not count; None where no key was given.
     """
 
     writers: tuple[Writer, ...]
@@ -100,6 +102,7 @@ class Verification:
     unknown: int = 0
     empty: tuple[str, ...] = ()
     is_empty: bool = False
+    sealing: Sealing | None = None
 
     @property
     def records(self) -> int:

@@ -18,9 +18,11 @@ from flask_cors_env.answers.columns import Findings
 from flask_cors_env.answers.files import Log, LogError, opened
 from flask_cors_env.answers.lines import DEFAULT, Grammar
 from flask_cors_env.answers.questions import WHOLE, Question, Row, Where, Window
+from flask_cors_env.answers.seals import Seals, proved_logs
 from flask_cors_env.answers.timeline import PolicyRecord, timeline
 from flask_cors_env.answers.verify import verification
 from flask_cors_env.audit.fields import GAP
+from flask_cors_env.audit.seal import Key
 
 Told = Callable[[int], object]
 
@@ -54,6 +56,7 @@ def answers(  # noqa: PLR0913 - what is asked, and how
     cache: Path | None = None,
     told: Told = int,
     grammar: Grammar = DEFAULT,
+    key: Key | None = None,
 ) -> Answers:
     """
     Ask *questions* of *logs*.
@@ -66,16 +69,18 @@ def answers(  # noqa: PLR0913 - what is asked, and how
         cache: The folder where DuckDB keeps what it read of a file; None where it is to keep nothing.
         told: Is called with the number of bytes that were read, as they are.
         grammar: What counts as a record.
+        key: Proves records, of which no others count then; None where all do.
 
     Raises:
         LogError: A log cannot be read at all, or not by this engine.
     """
     find = ENGINES[engine or installed()]
-    with opened(logs, grammar, told) as files:
-        found = find(files, questions, window.where, cache)
+    seals = None if key is None else Seals(key)
+    with opened(logs, grammar, told) as files, proved_logs(files, seals) as proved:
+        found = find(proved, questions, window.where, cache)
     gaps = sorted((columns for columns in found.others if columns["event"] == GAP), key=_time)
     rows = {name: tuple(sorted(rows, key=_order)) for name, rows in found.rows.items()}
-    return Answers(rows, timeline(found.others), tuple(gaps), verification(found), found.undated)
+    return Answers(rows, timeline(found.others), tuple(gaps), verification(found, seals), found.undated)
 
 
 def _plain(

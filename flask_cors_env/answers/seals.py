@@ -8,14 +8,19 @@ MAC holds: a number is a claim, and following one costs a bounded number of step
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
-from flask_cors_env.answers.lines import Record, Torn, uid_of
+from flask_cors_env.answers.files import Log
+from flask_cors_env.answers.lines import DEFAULT, START, Found, Other, Torn, uid_of
 from flask_cors_env.audit.fields import CLOSED, MAC, STEP
 from flask_cors_env.audit.seal import Key, holds, next_key, next_rung
 
@@ -154,10 +159,60 @@ class Sealing:
         """The writers whose last record is not an end: killed, still running, or cut off."""
         return tuple(writer.name for writer in self.writers if not writer.is_closed)
 
+    def value(self) -> dict[str, Any]:
+        """Return the same as plain values, for another program."""
+        return {
+            "proved": self.records,
+            **{str(fault): count for fault, count in self.counts.items()},
+            "unproved": [{"uid": uid, "why": str(fault)} for uid, fault in self.named],
+            "missing_steps": [list(span) for span in self.missing],
+            "shared_steps": list(self.shared),
+            "unclosed": list(self.unclosed),
+            "writers": [
+                {"writer": w.name, "step": w.step, "records": w.records, "closed": w.is_closed}
+                for w in self.writers
+            ],
+        }
+
     @property
     def proves(self) -> bool:
         """Whether all records are proved, and no writer before the last one is missing."""
         return bool(self.writers) and not any(self.counts.values()) and not self.missing
+
+
+@contextmanager
+def proved_logs(logs: Sequence[Log], seals: Seals | None) -> Iterator[list[Log]]:
+    """
+    Give *logs*, or where there is a key copies of them in which only proved records are records.
+
+    The copies hold each record as it was judged, so that no engine can read another value out of its line.
+    """
+    if seals is None:
+        yield [*logs]
+        return
+    with tempfile.TemporaryDirectory(prefix="flask-cors-making-") as folder:
+        copies = []
+        for number, log in enumerate(logs):
+            path = Path(folder) / str(number)
+            with path.open("wb") as file:
+                file.writelines(_line(one) for one in seals.proved(log))
+            copies.append(Log(log.name, path, DEFAULT, int))
+        yield copies
+
+
+def _line(found: Found) -> bytes:
+    """Return a line in which a reader finds *found* again."""
+    if isinstance(found, dict):
+        return json.dumps({"cors.schema": None, **found}, separators=(",", ":")).encode() + b"\n"
+    return _LINES[found]
+
+
+#: Lines without a whole record.
+_LINES = {
+    Torn(None): START + b"\n",
+    Other.FOREIGN: b"-\n",
+    Other.INSIDE: b"- " + START + b":1}\n",
+}
 
 
 @dataclass
@@ -187,19 +242,17 @@ class Seals:
     def __post_init__(self) -> None:
         self._ladder = _Keys(self.key.step, self.key.secret, next_rung)
 
-    def proved(self, records: Iterable[Record | Torn | None]) -> Iterator[Record | Torn | None]:
+    def proved(self, found: Iterable[Found]) -> Iterator[Found]:
         """
-        Return those of *records* that count, and what is no record.
+        Yield those of the records *found* that count, and all that is no whole record.
 
         A torn record loses its number: whoever took a record away could leave a piece of it.
         """
-        for record in records:
-            if record is None:
-                yield None
-            elif isinstance(record, Torn):
+        for one in found:
+            if isinstance(one, Torn):
                 yield Torn(None)
-            elif self.counts(record):
-                yield record
+            elif not isinstance(one, dict) or self.counts(one):
+                yield one
 
     def counts(self, record: Mapping[str, Any]) -> bool:
         """Return whether the MAC of *record* holds; otherwise the record is noted."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from flask_cors_env.answers import plain
 from flask_cors_env.answers.account import Key, Verification
 from flask_cors_env.answers.columns import Columns, Findings
 from flask_cors_env.answers.lines import DEFAULT, Found, Grammar, parse_uid
+from flask_cors_env.answers.seals import Seals
 from flask_cors_env.audit.fields import GAP
 
 
@@ -24,12 +26,19 @@ def verify(files: Iterable[Iterable[str | bytes]], grammar: Grammar = DEFAULT) -
     return verification(plain.find([_Records(lines, grammar) for lines in files], (), ()))
 
 
-def verification(found: Findings) -> Verification:
-    """Return what the account of *found* comes to, with the lost records that its gap records tell of."""
+def verification(found: Findings, seals: Seals | None = None) -> Verification:
+    """
+    Return what the account of *found* comes to, with the lost records that its gap records tell of.
+
+    Args:
+        found: What an engine found.
+        seals: What judged the records beforehand; None where no key was given.
+    """
     for gap in found.others:
         if gap["event"] == GAP:
             found.account.note_gap(_key(gap), gap.get("cors_audit_lost"))
-    return found.account.judged(found.unknown)
+    judged = found.account.judged(found.unknown)
+    return judged if seals is None else replace(judged, sealing=seals.judged())
 
 
 def _key(columns: Columns) -> Key | None:

@@ -21,6 +21,7 @@ from flask_cors_env.answers.store import default_folder, why_unusable
 from flask_cors_env.answers.times import serialize_time
 from flask_cors_env.answers.words import doubts as doubts_of
 from flask_cors_env.answers.words import without_records
+from flask_cors_env.audit.seal import Key, KeyFileError
 from flask_cors_env.cli.render import echo
 
 _AGO = re.compile(r"(\d{1,6})([mhd])")
@@ -57,8 +58,30 @@ PREFIX = click.option(
     help="One more text that may stand before a record, at a line's start; no client's text may stand in it.",
 )  # fmt: skip
 
+
+def _key(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Key | None:
+    """The key that a file holds: the one that ``flask cors key`` printed."""
+    if value is None:
+        return None
+    try:
+        with Path(value).open("rb") as file:
+            return Key.parse(file.read(_KEY_LIMIT).decode("utf-8", "replace"))
+    except OSError as error:
+        raise click.BadParameter(f"{value} cannot be read: {error.strerror}") from None
+    except KeyFileError as error:
+        raise click.BadParameter(f"{value} {error}") from None
+
+
+#: The most that is read of a key file, in bytes.
+_KEY_LIMIT = 4096
+KEY = click.option(
+    "--key-file", "key", callback=_key, metavar="FILE",
+    help="The key that flask cors key printed: records count whose MAC it proves, and no others.",
+)  # fmt: skip
+
 _OPTIONS = (
     PREFIX,
+    KEY,
     click.option(
         "--since", callback=_time, metavar="TIME", help="From then on: 2026-03-02T08:30 (UTC), or 24h."
     ),
@@ -84,6 +107,7 @@ class Reading(NamedTuple):
         engine: Who counts; None for the best that is installed.
         cache: Where what was read is kept; None for nowhere.
         grammar: What counts as a record.
+        key: Proves records, of which no others count then; None where all do.
     """
 
     since: str | None
@@ -91,6 +115,7 @@ class Reading(NamedTuple):
     engine: str | None
     cache: Path | None
     grammar: Grammar = DEFAULT
+    key: Key | None = None
 
     def window(self, whole: Window = WHOLE) -> Window:
         """The part of *whole* between the times."""
@@ -109,6 +134,7 @@ class Reading(NamedTuple):
                     cache=self.cache,
                     told=told,
                     grammar=self.grammar,
+                    key=self.key,
                 )
         except (LogError, OSError) as error:
             raise click.UsageError(str(error)) from None
@@ -144,10 +170,11 @@ def reads(function: Callable[..., Any]) -> Callable[..., Any]:
         cache: Path | None,
         no_cache: bool,
         grammar: Grammar,
+        key: Key | None,
         **given: Any,
     ) -> Any:
         kept = None if no_cache else cache or default_folder()
-        return function(*args, reading=Reading(since, until, engine, kept, grammar), **given)
+        return function(*args, reading=Reading(since, until, engine, kept, grammar, key), **given)
 
     return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
 

@@ -121,7 +121,8 @@ def as_value(made: Report) -> dict[str, Any]:
             "contradicting": list(account.contradicting),
             "unknown": account.unknown,
             "files_without_a_record": list(account.empty),
-            "sealed": False,
+            "sealed": account.sealing is not None,
+            **({} if account.sealing is None else {"sealing": account.sealing.value()}),
             "undated": made.undated,
         },
     }

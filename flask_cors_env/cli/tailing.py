@@ -7,6 +7,7 @@ import os
 import select
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple, TypeGuard
@@ -17,10 +18,13 @@ from flask_cors_env.answers.columns import event_of, timestamp_of
 from flask_cors_env.answers.files import STDIN
 from flask_cors_env.answers.following import Follower
 from flask_cors_env.answers.lines import Found, Grammar, Record
+from flask_cors_env.answers.seals import Seals
+from flask_cors_env.answers.words import unproved
 from flask_cors_env.audit.event import DECISION, unescape
 from flask_cors_env.audit.render import render_console
+from flask_cors_env.audit.seal import Key
 from flask_cors_env.cli import asking
-from flask_cors_env.cli.reading import PREFIX
+from flask_cors_env.cli.reading import KEY, PREFIX
 from flask_cors_env.cli.render import as_json_line, echo
 from flask_cors_env.core.reason import Reason, Verdict
 
@@ -38,6 +42,7 @@ _PAUSE = 0.2
 @click.option("--resource", help="What this resource governs only.")
 @click.option("--reason", help="Decisions with this one among their reasons only.")
 @PREFIX
+@KEY
 @click.option("--json", "as_plain_json", is_flag=True, help="Print JSON, one record a line.")
 def command(  # noqa: PLR0913 - one parameter an option
     *,
@@ -48,6 +53,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     resource: str | None,
     reason: str | None,
     grammar: Grammar,
+    key: Key | None,
     as_plain_json: bool,
 ) -> None:
     """Follow LOG as it is written and rotated, in sentences. - is standard input, from its beginning."""
@@ -55,7 +61,10 @@ def command(  # noqa: PLR0913 - one parameter an option
         raise asking.unknown("--reason", reason, Reason)
     wanted = Wanted(denials=denials, origin=origin, resource=resource, reason=reason)
     try:
-        for record in followed(log, count, wanted, grammar):
+        records = (
+            followed(log, count, wanted, grammar) if key is None else proved(log, count, wanted, grammar, key)
+        )
+        for record in records:
             echo(as_json_line(record) if as_plain_json else sentence(record))
     except KeyboardInterrupt:
         pass
@@ -96,6 +105,30 @@ def followed(log: str, count: int, wanted: Wanted, grammar: Grammar) -> Iterator
         last = follower.last(count, lambda line: any(map(wanted.takes, grammar.records([line]))))
         lines = chain(last, follower.lines(_pause()))
         yield from _wanted(grammar.records(lines), wanted)
+
+
+def proved(log: str, count: int, wanted: Wanted, grammar: Grammar, key: Key) -> Iterator[Record]:
+    """
+    The same of the records that *key* proves; others are named on standard error.
+
+    The file is read from its beginning, since a record's key follows from those before.
+    """
+    seals = Seals(key)
+    if log == STDIN:
+        yield from _wanted(seals.proved(grammar.records(sys.stdin.buffer)), wanted)
+        _tell_unproved(seals)
+        return
+    with Follower(log) as follower:
+        so_far = _wanted(seals.proved(grammar.records(follower.lines(lambda: False))), wanted)
+        yield from deque(so_far, maxlen=count)
+        _tell_unproved(seals)
+        yield from _wanted(seals.proved(grammar.records(follower.lines(_pause()))), wanted)
+
+
+def _tell_unproved(seals: Seals) -> None:
+    lines = list(unproved(seals.judged()))
+    if lines:
+        echo(lines, err=True)
 
 
 def _wanted(found: Iterator[Found], wanted: Wanted) -> Iterator[Record]:
