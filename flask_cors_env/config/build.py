@@ -94,6 +94,7 @@ class Inputs:
         whole: Whether paths are governed, and not only the scopes.
         sink_fault: Says what is wrong with the file that the audit log is to go to, or None where nothing is.
             Not asked where that is another machine's, or open already.
+        key_fault: Likewise of the key file: whether it cannot be read, else replaced; and a sentence.
     """
 
     environ: Mapping[str, str]
@@ -112,6 +113,7 @@ class Inputs:
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
     sink_fault: Callable[[str], str | None] | None = None
+    key_fault: Callable[[str], tuple[bool, str] | None] | None = None
 
 
 class Leaf(NamedTuple):
@@ -418,6 +420,7 @@ class _Draft:
             yield _Finding(problem, Level.ERROR)
         yield from self._unused()
         yield from self._unread()
+        yield from self._key()
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""
@@ -486,6 +489,24 @@ class _Draft:
         if stack is not None and message is not None:
             remedy = "Name a file that the server can write, or: stderr"
             yield stack.top.problem(Fault("audit-sink", message, stack.value, remedy))
+
+    def _key(self) -> Iterator[_Finding]:
+        """A key file that cannot be read; warnings for one that cannot be replaced, or seals nothing."""
+        stack, look = self._merged.app.get("AUDIT_KEY_FILE"), self._inputs.key_fault
+        if not look or stack is None or stack.value is None:
+            return
+        path = stack.value
+        found = look(path)
+        if found is not None:
+            is_unreadable, message = found
+            code = "key-unreadable" if is_unreadable else "key-not-advanced"
+            remedy = "Let the server read the file and write its folder; to make one: flask cors key FILE"
+            problem = stack.top.problem(Fault(code, message, path, remedy))
+            yield _Finding(problem, Level.ERROR if is_unreadable else Level.WARN)
+        if self.app["AUDIT_SINK"] == "app" or self.app["AUDIT_FORMAT"] == "console":
+            message = "seals nothing: only JSON lines of our own are sealed, and this log goes another way."
+            fault = Fault("key-unused", message, path, "Set CORS_AUDIT_SINK and CORS_AUDIT_FORMAT=json")
+            yield _Finding(stack.top.problem(fault), Level.WARN)
 
     def _unread(self) -> Iterator[_Finding]:
         """Report a ``.env`` with ``CORS_`` lines that nobody read, where no env file is named."""

@@ -274,6 +274,16 @@ SETTINGS: tuple[Setting, ...] = (
         same("truncate"),
     ),
     Setting(
+        "AUDIT_KEY_FILE",
+        Scope.APP,
+        Type(values.absolute_path, _STRING),
+        "a path",
+        "A file that `flask cors key` made: our own log lines are sealed by it, and `flask cors verify "
+        "--key-file` proves them. The app must be able to replace it, and needs its folder for that. "
+        "Unreadable: an error.",
+        "/var/lib/app/cors.key",
+    ),
+    Setting(
         "AUDIT_PATH",
         Scope.APP,
         _BOOLEAN,

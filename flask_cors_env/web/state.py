@@ -20,6 +20,7 @@ from urllib.parse import quote
 from flask import Blueprint, Flask
 from werkzeug.test import EnvironBuilder
 
+from flask_cors_env.audit import seal
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.loaded import write_policy
 from flask_cors_env.audit.opening import open_log
@@ -144,17 +145,19 @@ class State:
         self.ready: Active | None = None
         self._watch: Watch | None = None
         self._server: str | None = None
-        self._locks: dict[str, threading.Lock] = {}
+        self._reloads = 0
+        self._locks: dict[int, threading.RLock] = {}
 
     @property
-    def _lock(self) -> threading.Lock:
+    def _lock(self) -> threading.RLock:
         """
         The lock of all that replaces the policy, made where it is first needed.
 
         A server that loads the app and then lets gevent replace locks (``gunicorn --preload``) would be left
-        with one that stops every greenlet.
+        with one that stops every greenlet. A child gets its own: whoever held the parent's is not there. A
+        signal handler may reload while its thread holds the lock.
         """
-        return self._locks.setdefault("policy", threading.Lock())
+        return self._locks.setdefault(os.getpid(), threading.RLock())
 
     @property
     def has_served(self) -> bool:
@@ -200,7 +203,7 @@ class State:
 
     def judge(self, *, command: bool = False, as_environment: str | None = None) -> None:
         """Read all sources and judge them; raises CORSConfigError."""
-        inputs = replace(self._read(None), command=command, sink_fault=why_not)
+        inputs = replace(self._read(None), command=command, sink_fault=why_not, key_fault=seal.why_not)
         self._built, self._selector = self._build(inputs, as_environment)
 
     def look_again(self) -> None:
@@ -311,11 +314,12 @@ class State:
     def reload(self, trigger: str) -> Policy:
         """Read and judge all sources anew, and swap one reference; raises CORSConfigError."""
         with self._lock:
-            old = self._active
-            if old is None:
+            self._reloads += 1
+            if self._active is None:
                 self.judge()
                 return self.policy
-            found, built = self._read_again(old), self.built
+            old, found = self._read_again(self._active)
+            built = self.built
         return self._announce(old, found, built, trigger).policy
 
     def _look(self, active: Active, watch: Watch) -> Active:
@@ -324,7 +328,7 @@ class State:
             return active
         try:
             old = self._active or active
-            found = self._read_again(old) if watch.changed() else old
+            old, found = self._read_again(old) if watch.changed() else (old, old)
             built = self.built
         finally:
             self._lock.release()
@@ -334,19 +338,32 @@ class State:
             _LOG.error("CORS: the policy stays as it was: %s", error)
             return old
 
-    def _read_again(self, old: Active) -> Active | CORSConfigError:
-        """Swap what requests are served with, or give what is wrong; nobody is told yet."""
-        inputs = replace(self._read(self._server), environment=self.built.environment.name)
-        try:
-            built, selector = self._build(inputs)
-        except CORSConfigError as error:
-            return error
-        self._built = replace(built, environment=self.built.environment)
-        self._selector = selector
-        self._late = {}
-        return self._serve_with(
-            Active(built.policy, old.log, selector, is_plain=old.is_plain, layers=old.layers)
-        )
+    def _read_again(self, old: Active) -> tuple[Active, Active | CORSConfigError]:
+        """
+        Swap what requests are served with, or give what is wrong; nobody is told yet.
+
+        A signal handler that reloads meanwhile reads later: what was read here is then read once more.
+
+        Returns:
+            What was replaced, and what replaced it.
+        """
+        while True:
+            reloads = self._reloads
+            inputs = replace(self._read(self._server), environment=self.built.environment.name)
+            try:
+                built, selector = self._build(inputs)
+            except CORSConfigError as error:
+                return self._active or old, error
+            if reloads != self._reloads:
+                continue
+            old = self._active or old
+            self._built = replace(built, environment=self.built.environment)
+            self._selector = selector
+            self._late = {}
+            active = Active(built.policy, old.log, selector, is_plain=old.is_plain, layers=old.layers)
+            self._serve_with(active)
+            if reloads == self._reloads:
+                return old, active
 
     def _announce(self, old: Active, found: Active | CORSConfigError, built: Built, trigger: str) -> Active:
         """Tell the log and who listens, once no lock is held: both may ask the app, or reload it."""
@@ -370,7 +387,12 @@ class State:
             if self._error is not None:
                 raise self._error
             try:
-                active, built = self._serve_with(self._begin(environ)), self.built
+                reloads = self._reloads
+                active = self._serve_with(self._begin(environ))
+                while reloads != self._reloads:  # by a signal handler, which has read later
+                    reloads = self._reloads
+                    active = self._serve_with(self._begin(environ))
+                built = self.built
             except CORSConfigError as error:
                 self._error = error
                 raise
