@@ -24,6 +24,7 @@ from flask_cors_env.audit import seal
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.loaded import write_policy
 from flask_cors_env.audit.opening import open_log
+from flask_cors_env.audit.routes import LoggingRoute
 from flask_cors_env.audit.signals import cors_policy_changed, tell
 from flask_cors_env.audit.sink import why_not
 from flask_cors_env.config.build import Built, Inputs, Scope, build, is_ours
@@ -539,12 +540,25 @@ def _tell(built: Built, active: Active, app: Flask) -> None:
     log = active.log
     with contextlib.suppress(Exception):  # a handler of the app's
         _warn(built)
+        _warn_of_format(log)
     told = {name: ",".join(sorted(values)) for name, values in _told(built, active.layers, app).items()}
     values = {"cors.policy.because": built.environment.because, **told}
     try:
         write_policy(log, built.policy.id, built.policy.canonical_json(), values)
     except Exception as error:  # noqa: BLE001 - a pipeline of the app's; what it does later is counted too
         log.lose(error)
+
+
+def _warn_of_format(log: AuditLog) -> None:
+    """Say once that a handler of the app's writes the log so that `flask cors` cannot read it again."""
+    route = log.route()
+    text = route.unread() if isinstance(route, LoggingRoute) else None
+    if text is not None:
+        _LOG.warning(
+            "CORS: flask cors reads the audit log only with --prefix: a line begins %a, and its format names "
+            "the logger nowhere, or not where readers look. Take logging's BASIC_FORMAT",
+            text[:60],
+        )
 
 
 def _warn(built: Built) -> None:
