@@ -328,7 +328,7 @@ class Exchange:
             return
         if outcome.decision.kind is Kind.WEBSOCKET and not self.is_answered:
             status = None
-        own, uid, is_due = NO_PART, "", outcome.is_due
+        own, uid, is_due, request = NO_PART, "", outcome.is_due, None
         try:
             request = self._served() if is_served else None
             rule = None if request is None else request.url_rule
@@ -343,7 +343,7 @@ class Exchange:
                 log.lose(error)
             is_due = False
         if is_due:
-            uid = self._uid = log.emit(record, own, apart=not is_served or self.request is None)
+            uid = self._uid = log.emit(record, own, apart=request is None)
         if receivers:
             asked, event = outcome.request._replace(path=self.path), {**record.rest.fields, **own.fields}
             tell(cors_decided, log.sender, request=asked, decision=outcome.decision, event=event, uid=uid)
