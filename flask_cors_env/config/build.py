@@ -411,7 +411,7 @@ class _Draft:
             origins=self._prepare(origins),
             origin_function=origins.function,
             methods=frozenset({"GET", "HEAD"}) if public else self._value(name, "METHODS"),
-            allow_headers=HeaderNames(self._value(name, "ALLOW_HEADERS")),
+            allow_headers=self._allow_headers(name),
             expose_headers=self._value(name, "EXPOSE_HEADERS"),
             allow_credentials=credentials,
             max_age=self._value(name, "MAX_AGE"),
@@ -427,6 +427,13 @@ class _Draft:
             return loopback_origins()
         value: OriginValue = self._value(name, "ORIGINS")
         return value
+
+    def _allow_headers(self, name: str) -> HeaderNames:
+        """Read the names; in development ``*`` covers Authorization too."""
+        names = self._value(name, "ALLOW_HEADERS")
+        if self._environment == DEVELOPMENT and "*" in names:
+            names = (*names, "Authorization")
+        return HeaderNames(names)
 
     def _prepare(self, value: OriginValue) -> Origins:
         """*value* prepared: once, however many resources inherit it. Values live as long as the draft."""

@@ -149,7 +149,8 @@ SETTINGS: tuple[Setting, ...] = (
         "ORIGINS",
         Scope.BOTH,
         values.origins,
-        "origins; `https://*.example.com`; `http://localhost:*`; `*`; `null`; `none`",
+        "origins; `https://*.example.com`; `https://pr-*.example.com`; `http://localhost:*`; `app://.`; `*`; "
+        "`null`; `none`",
         "The origins whose pages may read responses. `*` is everyone, and for development only.",
         "https://app.example.com,https://*.preview.example.com",
         _by_environment("*", "none", "none", "none"),
@@ -177,7 +178,8 @@ SETTINGS: tuple[Setting, ...] = (
         Scope.BOTH,
         values.allow_headers,
         "field names; `x-team-*`; `*`",
-        "The request headers a page may set. `*` does not cover Authorization, which is named beside it.",
+        "The request headers a page may set. Outside development `*` does not cover Authorization, which is "
+        "named beside it.",
         "Content-Type,Authorization",
         _by_environment("* Authorization", *["Content-Type Authorization"] * 3),
         aliases=("ALLOWED_HEADERS", "HEADERS"),
