@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -34,16 +35,19 @@ from flask_cors_env.config.layers import (
     read_arguments,
     read_variables,
 )
+from flask_cors_env.config.objections import objection, objection_to_remedy
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
 from flask_cors_env.config.settings import SETTINGS, VARIABLES, default, loopback_origins
 from flask_cors_env.config.shown import spelled, written
 from flask_cors_env.config.sources import Merged, merge
-from flask_cors_env.config.values import OriginValue, is_blank, scalar
+from flask_cors_env.config.values import AUTO, OriginValue, is_blank, scalar
 from flask_cors_env.core.origin import ANY, Origins
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
 from flask_cors_env.core.policy import DEFAULT, HeaderNames, Policy, Resource, contradictions, path_entries
 
 _EVERYWHERE = (parse_path("/*"),)
+_VARIABLE = re.compile(r"CORS_\w+", re.ASCII | re.IGNORECASE)
+_ON_FALLBACK = "On your own machine: CORS_ENV=development, or flask run --debug."
 _EVERYONE = OriginValue((ANY,))
 #: What says who may do what, and so contradicts PUBLIC; a view that sets one is public no longer.
 _CLOSES_PUBLIC = ("ORIGINS", "METHODS", "ALLOW_CREDENTIALS")
@@ -188,7 +192,7 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     sources = _Sources(inputs, as_environment)
     environment = sources.environment
     merged = merge(sources.layers)
-    draft = _Draft(merged, environment.name, inputs)
+    draft = _Draft(merged, environment, inputs)
     findings = list(draft.findings())
     errors = _of_level(findings, Level.ERROR)
     if errors:
@@ -304,12 +308,13 @@ class _Draft:
     else the default. The app is the last owner, at the empty path.
     """
 
-    def __init__(self, merged: Merged, environment: str, inputs: Inputs) -> None:
+    def __init__(self, merged: Merged, environment: Environment, inputs: Inputs) -> None:
         self._merged = merged
-        self._environment = environment
+        self._environment = environment.name
+        self._is_fallback = environment.fallback
         self._inputs = inputs
         self._prepared: dict[int, Origins] = {}
-        self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app} | merged.app
+        self.app = {s.name: default(s.name, environment.name) for s in SETTINGS if s.for_app} | merged.app
         names = sorted({path[1] for path in merged.stacks if len(path) > 1 and not is_scope(path)})
         self._chains: dict[str, tuple[Path, ...]] = {name: ((RESOURCES, name), ()) for name in names}
         self._chains = self._chains or {DEFAULT: ((),)}
@@ -348,7 +353,7 @@ class _Draft:
         """All that is wrong, of whatever level."""
         for problem in self._merged.problems:
             if not self._is_ignored(problem):
-                yield _Finding(problem, self._level_of_name(problem))
+                yield _Finding(self._with_objection(problem), self._level_of_name(problem))
         for problem in self._merged.notes:
             yield _Finding(problem, Level.INFO)
         for resource in self.bases:
@@ -361,6 +366,13 @@ class _Draft:
         yield from self._unused()
         yield from self._unread()
         yield from self._sink()
+
+    def _with_objection(self, problem: Problem) -> Problem:
+        """Say beside the corrected spelling that the rules of the environment refuse that too, if they do."""
+        setting = re.split(r"CORS_|__", problem.setting)[-1]
+        name, unsafe = self._environment, self.app["UNSAFE_ALLOW"]
+        refusal = objection_to_remedy(setting, problem.remedy or "", environment=name, unsafe=unsafe)
+        return problem if refusal is None else replace(problem, remedy=f"{problem.remedy} - {refusal}")
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""
@@ -419,6 +431,9 @@ class _Draft:
             enabled=self._value(name, "ENABLED"),
             defaulted=self._defaulted(name, public=public),
             pinned=self._pinned(name),
+            names=self._names(name),
+            objection=functools.partial(self._objection, name),
+            first=_ON_FALLBACK if self._is_fallback else "",
             prefix=self._prefix(name),
         )
 
@@ -447,13 +462,37 @@ class _Draft:
         settings = ("ALLOW_HEADERS",) if public else ("ORIGINS", "ALLOW_HEADERS")
         return frozenset(setting for setting in settings if self._leaf(name, setting) is None)
 
-    def _pinned(self, name: str) -> dict[str, str]:
-        """What an argument decides: no variable can change it, so a remedy names the argument."""
+    def _deciding(self, name: str) -> dict[str, Entry]:
+        """Return the entry that decides each setting of the resource that somebody set."""
         leaves = {s.name: self._leaf(name, s.name) for s in SETTINGS if s.for_resource}
-        entries = {
-            setting: self._merged.stacks[leaf][0] for setting, leaf in leaves.items() if leaf is not None
+        return {s: self._merged.stacks[leaf][0] for s, leaf in leaves.items() if leaf is not None}
+
+    def _pinned(self, name: str) -> dict[str, str]:
+        """Return the places of values that no variable of its own decides: a remedy names the place."""
+        entries = self._deciding(name).items()
+        return {
+            s: f"{e.variable} {'of' if e.kind is Kind.ARGUMENTS else 'in'} {e.source}"
+            for s, e in entries
+            if not _is_variable(e)
         }
-        return {s: f"{e.variable} of {e.source}" for s, e in entries.items() if e.kind is Kind.ARGUMENTS}
+
+    def _names(self, name: str) -> dict[str, str]:
+        """Return the variables that decide, by setting, as they were spelled."""
+        return {s: e.variable for s, e in self._deciding(name).items() if _is_variable(e)}
+
+    def _objection(self, name: str, setting: str, value: str) -> str | None:
+        """Say why *value* cannot be added to *setting* of the resource *name*; None where it can."""
+        if setting in _CLOSES_PUBLIC and self._is_public(name):
+            return "The resource is public, which allows GET and HEAD alone."
+        if setting == "METHODS" and AUTO in self._value(name, setting):
+            return "Only methods that are routed are allowed: add a route that takes it."
+        return objection(
+            setting,
+            value,
+            environment=self._environment,
+            unsafe=self._value(name, "UNSAFE_ALLOW"),
+            credentials=self._value(name, "ALLOW_CREDENTIALS"),
+        )
 
     def _prefix(self, name: str) -> str:
         """What the variables of the resource begin with; a view's are those of what it inherits from."""
@@ -569,6 +608,11 @@ class _Draft:
             )
             entry = Entry(("ENV_FILE",), ".env", "the working directory", None)
             yield _Finding(entry.problem(fault), Level.INFO)
+
+
+def _is_variable(entry: Entry) -> bool:
+    """Tell whether *entry* is one variable of the operator's: no argument, and no part of JSON or a file."""
+    return entry.kind is Kind.OPERATOR and _VARIABLE.fullmatch(entry.variable) is not None
 
 
 def is_ours(name: str) -> bool:

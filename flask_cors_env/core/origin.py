@@ -120,6 +120,11 @@ class OriginPattern:
         return is_loopback(self.host)
 
     @property
+    def is_exact(self) -> bool:
+        """Tell whether the entry stands for one origin, its own text."""
+        return self.kind is OriginKind.EXACT
+
+    @property
     def is_below_host(self) -> bool:
         """Tell whether the entry stands for hosts below its host, and not for the host."""
         return self.kind in {OriginKind.SUBDOMAINS, OriginKind.PART}

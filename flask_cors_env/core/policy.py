@@ -21,6 +21,8 @@ from flask_cors_env.core.request import Request
 
 Fields = tuple[tuple[str, str], ...]
 OriginFunction = Callable[..., bool]
+#: From a setting without prefix and a value to the sentence that refuses that value, or None.
+Objection = Callable[[str, str], str | None]
 
 #: The name of the one resource of a policy that has no others.
 DEFAULT = "default"
@@ -157,7 +159,11 @@ class Resource:
         enabled: False where the resource is left alone.
         exempt: Whether that is since the view was exempted.
         defaulted: The settings, without prefix, whose value is a default of development.
-        pinned: The settings, without prefix, that the program itself decides, with the place to change them.
+        pinned: The settings, without prefix, that no variable decides, with the place to change them.
+        names: The variables that set a value, by setting; of a setting that is neither here nor in *pinned*
+            a default holds. None where that is unknown.
+        objection: Says why a value cannot be added to a setting; None where that is unknown.
+        first: What a remedy says first, or nothing.
         prefix: What its variables begin with.
     """
 
@@ -175,6 +181,9 @@ class Resource:
     exempt: bool = False
     defaulted: frozenset[str] = frozenset()
     pinned: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] | None = None
+    objection: Objection | None = field(default=None, repr=False)
+    first: str = ""
     prefix: str = "CORS_"
     #: Fields of an allowed response whose ACAO is constant; None where it is not.
     constant_fields: Fields | None = field(init=False, repr=False)
@@ -240,8 +249,19 @@ class Resource:
         return resource
 
     def variable(self, setting: str) -> str:
-        """The full name of the variable that sets *setting* here."""
-        return setting if setting.startswith("CORS_") else self.prefix + setting
+        """Return the full name of the variable that sets *setting*; an inherited value's own variable."""
+        name = (self.names or {}).get(setting)
+        return name or (setting if setting.startswith("CORS_") else self.prefix + setting)
+
+    def listed(self, setting: str) -> list[str]:
+        """List the entries of ORIGINS, METHODS or ALLOW_HEADERS as they are written."""
+        if setting == "ORIGINS":
+            return [pattern.text for pattern in self.origins]
+        return sorted(self.methods) if setting == "METHODS" else self.allow_headers.texts
+
+    def is_default(self, setting: str) -> bool:
+        """Tell whether nothing sets *setting*, as far as is known."""
+        return self.names is not None and setting not in self.names and setting not in self.pinned
 
     def canonical(self) -> dict[str, Any]:
         """All that its decisions depend on, as plain values in a fixed order."""

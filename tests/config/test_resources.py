@@ -106,7 +106,8 @@ def test_with_resources_only_their_paths_are_governed():
 def test_a_resource_tells_the_variables_that_set_it():
     assert resource(ORIGINS=APP).variable("ORIGINS") == "CORS_ORIGINS"
     api = resource(ORIGINS=APP, RESOURCES__MY_API__PATH="/api/*")
-    assert api.variable("ORIGINS") == "CORS_RESOURCES__MY_API__ORIGINS"
+    assert api.variable("ORIGINS") == "CORS_ORIGINS"  # an inherited list is changed where it stands
+    assert api.variable("METHODS") == "CORS_RESOURCES__MY_API__METHODS"
 
 
 def test_what_a_resource_says_of_itself_may_be_followed():

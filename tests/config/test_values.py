@@ -36,7 +36,12 @@ def test_origins_are_in_their_grammar(text, origins):
         ("https://u@app.example.com", "origin-has-userinfo", "Write: https://app.example.com"),
         ("https://straße.example", "origin-not-ascii", "Write: https://xn--strae-oqa.example"),
         (r"https://.*\.example\.com", "origin-is-regex", "Write: https://*.example.com"),
-        ("https://127.1", "origin-numeric-host", "Write: https://127.0.0.1"),
+        (
+            "https://127.1",
+            "origin-numeric-host",
+            "Write: https://127.0.0.1 - In production the origin cannot be listed, by the rule loopback. "
+            "Keep it to development: CORS_ENV=development.",
+        ),
         ("https://app.example.com:0", "origin-bad-port", None),
         ("https://app.example.com:*", "origin-any-port", None),
         ("data://x", "origin-is-opaque", None),
@@ -155,7 +160,11 @@ def test_one_matching_outer_pair_of_quotes_is_removed(text, plain):
     [
         ("ALLOW_HEADERS", "x{" + "9" * 5000 + "}", None),
         ("ALLOW_HEADERS", "[[a-z]", None),
-        ("ALLOW_HEADERS", "\\\x1b", r"Write: re.compile('\\\x1b') as an argument"),
+        (
+            "ALLOW_HEADERS",
+            "\\\x1b",
+            r"Write: re.compile('\\\x1b') as an argument - In production the rule regex refuses it.",
+        ),
         ("ORIGINS", "https://[[a-z].example", None),
     ],
     ids=["too large a number", "of a warning", "not printable", "an origin, of a warning"],
