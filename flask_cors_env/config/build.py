@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from flask_cors_env.config.environment import DEVELOPMENT, PRODUCTION, Environment, Signs, detect
 from flask_cors_env.config.errors import CORSConfigError, Fault, FaultyValueError, Problem, shown
-from flask_cors_env.config.files import read_env_file, read_policy_file
+from flask_cors_env.config.files import blame_lines, read_env_file, read_policy_file
 from flask_cors_env.config.layers import (
     APP_CONFIG,
     ARGUMENTS,
@@ -40,6 +40,7 @@ from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
 from flask_cors_env.config.settings import SETTINGS, VARIABLES, default, loopback_origins
 from flask_cors_env.config.shown import spelled, written
 from flask_cors_env.config.sources import Merged, merge
+from flask_cors_env.config.texts import Texts
 from flask_cors_env.config.values import AUTO, OriginValue, is_blank, scalar
 from flask_cors_env.core.origin import ANY, Origins
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
@@ -90,12 +91,14 @@ class Inputs:
         env_file: The ``env_file=`` argument, or None.
         config_file: The ``config_file=`` argument, or None.
         env_lines: What flask's own loading put into the process environment, by name.
+        env_faults: The lines of ours that flask's own loading dropped.
         unread: The number of ``CORS_*`` lines in a ``.env`` of the working directory that nobody read.
         around: What ``${NAME}`` in an env file stands for: the whole environment; None for *environ*.
         scopes: Views and blueprints with policies of their own; a base stands before what inherits from it.
         whole: Whether paths are governed, and not only the scopes.
         sink_fault: Says what is wrong with the file that the audit log is to go to, or None where nothing is.
             Not asked where that is another machine's, or open already.
+        texts: Reads the env file and the policy file; each of them once.
     """
 
     environ: Mapping[str, str]
@@ -109,11 +112,13 @@ class Inputs:
     env_file: str | os.PathLike[str] | None = None
     config_file: str | os.PathLike[str] | None = None
     env_lines: Mapping[str, Line] = field(default_factory=dict)
+    env_faults: tuple[Line, ...] = ()
     unread: int = 0
     around: Mapping[str, str] | None = field(default=None, repr=False)
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
     sink_fault: Callable[[str], str | None] | None = None
+    texts: Texts = field(default_factory=Texts, repr=False, compare=False)
 
 
 class Leaf(NamedTuple):
@@ -153,6 +158,7 @@ class Built:
         notes: What is right, and could be written better.
         app: The values of the app's own settings, by name, defaults included.
         files: The env file and the policy file that were read.
+        flasks: The places of values that flask's own loading of env files supplied, and no file named here.
         draft: What the policy was made from.
     """
 
@@ -163,6 +169,7 @@ class Built:
     notes: tuple[Problem, ...]
     app: Mapping[str, Any]
     files: tuple[str, ...]
+    flasks: frozenset[str]
     draft: _Draft = field(repr=False, compare=False)
 
     @functools.cached_property
@@ -205,6 +212,11 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
         notes=_of_level(findings, Level.INFO),
         app=draft.app,
         files=sources.files,
+        flasks=frozenset(
+            line.place
+            for line in inputs.env_lines.values()
+            if line.place.rpartition(":")[0] not in sources.files
+        ),
         draft=draft,
     )
 
@@ -226,8 +238,10 @@ class _Sources:
 
     def __init__(self, inputs: Inputs, as_environment: str | None) -> None:
         self.files: tuple[str, ...] = ()
+        self._texts = inputs.texts
         config = read_variables(inputs.config, APP_CONFIG, Kind.CONFIG)
         process = read_variables(inputs.environ, PROCESS, lines=inputs.env_lines)
+        blame_lines(process, inputs.env_faults)
         own = _own_arguments(inputs)
         asked = Layer(COMMAND_LINE)
         asked.add(("ENV",), "--as", as_environment)
@@ -241,12 +255,16 @@ class _Sources:
         self.layers = [config, *policy_file, *env_file, process, own, asked, *_arguments(inputs)]
 
     def _env_file(self, layers: Sequence[Layer], around: Mapping[str, str]) -> list[Layer]:
-        return [read_env_file(path, entry, around) for entry, path in self._file(layers, "ENV_FILE")]
+        return [
+            read_env_file(path, entry, around, self._texts) for entry, path in self._file(layers, "ENV_FILE")
+        ]
 
     def _policy_file(self, layers: Sequence[Layer]) -> list[Layer]:
         named = self._file(layers, "CONFIG_FILE")
         return [
-            found for entry, path in named for found in read_policy_file(path, self.environment.name, entry)
+            found
+            for entry, path in named
+            for found in read_policy_file(path, self.environment.name, entry, self._texts)
         ]
 
     def _file(self, layers: Sequence[Layer], setting: str) -> list[tuple[Entry, str]]:
@@ -314,6 +332,7 @@ class _Draft:
         self._is_fallback = environment.fallback
         self._inputs = inputs
         self._prepared: dict[int, Origins] = {}
+        self._place_sink(merged)
         self.app = {s.name: default(s.name, environment.name) for s in SETTINGS if s.for_app} | merged.app
         names = sorted({path[1] for path in merged.stacks if len(path) > 1 and not is_scope(path)})
         self._chains: dict[str, tuple[Path, ...]] = {name: ((RESOURCES, name), ()) for name in names}
@@ -324,6 +343,12 @@ class _Draft:
             self._chains[scope.name] = ((RESOURCES, scope.name), *base)
         self.scoped = [self._resource(scope.name) for scope in inputs.scopes]
         self.governed = self.bases + self.scoped if inputs.whole else self.scoped
+
+    def _place_sink(self, merged: Merged) -> None:
+        """Have a relative path of the audit log mean the folder that it meant at the start."""
+        kind, _, path = merged.values.get(("AUDIT_SINK",), "").partition(":")
+        if path:
+            merged.values["AUDIT_SINK",] = f"{kind}:{self._inputs.texts.absolute(path)}"
 
     def leaves(self) -> Iterator[Leaf]:
         """Every value, with where it comes from and what it hides."""
@@ -376,7 +401,7 @@ class _Draft:
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""
-        globs = self.app["IGNORE"] if problem.rule == "unknown" else ()
+        globs = self.app["IGNORE"] if problem.rule in {"unknown", "without-effect"} else ()
         return any(fnmatchcase(problem.variable.upper(), glob.upper()) for glob in globs)
 
     def _level_of_name(self, problem: Problem) -> Level:

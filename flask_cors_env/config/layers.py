@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from flask_cors_env.config import values
 from flask_cors_env.config.errors import NAME_LIMIT, Fault, FaultyValueError, Problem, as_text, shown
 from flask_cors_env.config.rules import RULE
-from flask_cors_env.config.settings import FOREIGN, OPTIONS, VARIABLES, Setting
+from flask_cors_env.config.settings import FOREIGN, IN_CONFIG, OPTIONS, VARIABLES, Setting
 
 PREFIX = "CORS_"
 RESOURCES = "RESOURCES"
@@ -36,7 +36,7 @@ _SERVICE_LINK = re.compile(
     r"CORS_(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_.*)?)?)"
 )
 #: All that a misspelled name may have been meant to be, with the name to write.
-_MEANT = {name: setting.name for name, setting in VARIABLES.items()} | {RESOURCES: RESOURCES}
+_MEANT = {name: setting.name for name, setting in {**VARIABLES, **OPTIONS}.items()} | {RESOURCES: RESOURCES}
 
 Path = tuple[str, ...]
 
@@ -150,6 +150,9 @@ class Layer:
 
     def is_foreign(self, name: str, variable: str, value: Any, *, path: Path) -> bool:
         """Whether *name* is a setting of other packages; what is to be said of its value is noted."""
+        if self.kind is Kind.CONFIG and name in IN_CONFIG and path == (name,):
+            self.blame(variable, IN_CONFIG[name], "without-effect", path=path)
+            return True
         fault = FOREIGN[name](value) if name in FOREIGN and value is not None else None
         if fault is not None and fault.code == "without-effect":
             self.notes.append(self._problem(fault, path, variable))
@@ -180,12 +183,14 @@ class Line(NamedTuple):
         value: What it stands for; None where that cannot be told.
         place: The file and the number of the line, from 1.
         written: The value as it stands in the file, if it takes names that are not ours, or grows too long.
+        fault: Why the value cannot be told; None where it can.
     """
 
     name: str
     value: str | None
     place: str
     written: str | None = None
+    fault: Fault | None = None
 
 
 def read_variables(

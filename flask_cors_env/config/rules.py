@@ -271,6 +271,7 @@ RULES: tuple[Rule, ...] = (
         METHODS=_lower_case_methods,
     ),
     _rule("unknown", "warn error error error"),
+    _rule("without-effect", "warn warn warn warn"),
     _rule("shadowed", "info info warn warn"),
     _rule("unused-top-level", "warn warn warn warn"),
 )

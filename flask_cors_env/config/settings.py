@@ -182,7 +182,7 @@ SETTINGS: tuple[Setting, ...] = (
         "named beside it.",
         "Content-Type,Authorization",
         _by_environment("* Authorization", *["Content-Type Authorization"] * 3),
-        aliases=("ALLOWED_HEADERS", "HEADERS"),
+        aliases=("ALLOWED_HEADERS",),
         option_alias="HEADERS",
     ),
     Setting(
@@ -362,6 +362,27 @@ def _vary(value: Any) -> Fault | None:
 
 _DOMAINS = "Write: CORS_ORIGINS=https://*.example.com"
 
+
+def _headers(_: Any) -> Fault:
+    return Fault("replaced", "has another name here.", None, "Write: CORS_ALLOW_HEADERS, and the names")
+
+
+#: What stands in app.config by habit and changes nothing, without prefix: a warning says so.
+IN_CONFIG: Mapping[str, Fault] = {
+    "HEADERS": Fault(
+        "without-effect",
+        "has no effect, in flask-cors neither.",
+        None,
+        "Remove it; request headers are allowed by CORS_ALLOW_HEADERS",
+    ),
+    "OPTIONS": Fault(
+        "without-effect",
+        "is another program's, and has no effect here.",
+        None,
+        "Write: CORS_IGNORE=CORS_OPTIONS",
+    ),
+}
+
 #: Settings of other packages, without prefix, and what is to be said where one is set; None: nothing.
 FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
     "ALLOW_ALL_ORIGINS": _everyone,
@@ -377,6 +398,7 @@ FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
     "INTERCEPT_EXCEPTIONS": _without_effect("errors always have the fields"),
     "ALLOW_PRIVATE_NETWORK": _without_effect("no browser asks for it any more, and it is never granted"),
     "VARY_HEADER": _vary,
+    "HEADERS": _headers,
 }
 
 #: Every setting by its name as a variable, upper case and without prefix, and by its aliases.

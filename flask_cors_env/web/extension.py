@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,7 @@ from flask_cors_env.config.build import Built, Inputs, build, is_ours
 from flask_cors_env.config.environment import READ
 from flask_cors_env.config.errors import CORSConfigError
 from flask_cors_env.config.files import Loaded, loaded_by_flask
+from flask_cors_env.config.texts import Texts
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision, decide_within
 from flask_cors_env.core.path import PathIndex
@@ -40,7 +42,7 @@ from flask_cors_env.web import marks
 from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.middleware import Middleware
 from flask_cors_env.web.outcome import Active, Source
-from flask_cors_env.web.reload import Watch, identity, tell_changed, tell_rejected
+from flask_cors_env.web.reload import Watch, tell_changed, tell_rejected
 from flask_cors_env.web.routes import advice
 from flask_cors_env.web.views import BlueprintPolicy, Selector, Table, blueprint_policy, marked_views
 from flask_cors_env.web.wsgi import placed
@@ -318,6 +320,7 @@ class _State:
     def __init__(self, app: Flask, terms: _Terms) -> None:
         self._app = app
         self._terms = terms
+        self._texts = Texts()
         self._blueprints: tuple[BlueprintPolicy, ...] = ()
         self.whole = False
         self._built: Built | None = None
@@ -342,6 +345,7 @@ class _State:
     def widened(self, terms: _Terms | None, blueprint: BlueprintPolicy | None) -> _State:
         """A state that also governs the whole app by *terms*, or *blueprint*; this one is left as it is."""
         state = _State(self._app, terms or self._terms)
+        state._texts = self._texts
         state.whole = self.whole or terms is not None
         state._blueprints = (*self._blueprints, *([blueprint] if blueprint else []))
         return state
@@ -428,10 +432,16 @@ class _State:
         """Read and judge all sources anew, and swap one reference; raises CORSConfigError."""
         with self._lock:
             old = self._active
+            texts = self._texts.again()
             if old is None:
-                self.judge()
+                kept, self._texts = self._texts, texts
+                try:
+                    self.judge()
+                except CORSConfigError:
+                    self._texts = kept
+                    raise
                 return self.policy
-            found, built = self._read_again(old), self.built
+            found, built = self._read_again(old, texts), self.built
         return self._announce(old, found, built, trigger).policy
 
     def _look(self, active: Active, watch: Watch) -> Active:
@@ -440,7 +450,10 @@ class _State:
             return active
         try:
             old = self._active or active
-            found = self._read_again(old) if watch.changed() else old
+            found: Active | CORSConfigError = old
+            texts = self._texts.again() if watch.changed() else None
+            if texts is not None and watch.took(texts.identities):
+                found = self._read_again(old, texts)
             built = self.built
         finally:
             self._lock.release()
@@ -450,13 +463,15 @@ class _State:
             _LOG.error("CORS: the policy stays as it was: %s", error)
             return old
 
-    def _read_again(self, old: Active) -> Active | CORSConfigError:
-        """Swap what requests are served with, or give what is wrong; nobody is told yet."""
-        inputs = replace(self._read(self._server), environment=self.built.environment.name)
+    def _read_again(self, old: Active, texts: Texts) -> Active | CORSConfigError:
+        """Serve what *texts* make, or return what is wrong with them; nothing is logged yet."""
+        environment = self.built.environment.name
+        inputs = replace(self._read(self._server), environment=environment, texts=texts)
         try:
             built, selector = self._build(inputs)
         except CORSConfigError as error:
             return error
+        self._texts = texts
         self._built = replace(built, environment=self.built.environment)
         self._selector = selector
         return self._serve_with(Active(built.policy, old.log, selector))
@@ -495,11 +510,12 @@ class _State:
     def _begin(self, environ: WSGIEnvironment) -> Active:
         """Build from what holds now: config, routes and views may have changed, and the server is seen."""
         self._server = environ.get("SERVER_SOFTWARE", "")
-        before = {path: identity(path) for path in self.built.files}
         self._built, self._selector = self._build(self._read(self._server))
         built = self._built
         if built.app["RELOAD"] and built.files:
-            self._watch = Watch(built.files, built.app["RELOAD"], before)
+            named = {self._texts.absolute(path) for path in built.files}
+            read = {path: found for path, found in self._texts.identities.items() if path in named}
+            self._watch = Watch(read, built.app["RELOAD"])
         return Active(built.policy, self._open_log(built), self._selector)
 
     def _build(self, inputs: Inputs, as_environment: str | None = None) -> tuple[Built, Selector | None]:
@@ -513,7 +529,7 @@ class _State:
 
     def _read(self, server: str | None) -> Inputs:
         environ = os.environ if self._terms.environ is None else self._terms.environ
-        loaded = loaded_by_flask(environ) if self._terms.environ is None else Loaded({}, 0)
+        loaded = loaded_by_flask(environ, sys.argv[1:]) if self._terms.environ is None else Loaded({}, 0)
         return Inputs(
             environ={name: value for name, value in environ.items() if is_ours(name) or name in READ},
             config={
@@ -526,8 +542,10 @@ class _State:
             env_file=self._terms.env_file,
             config_file=self._terms.config_file,
             env_lines=loaded.lines,
+            env_faults=loaded.faulty,
             unread=loaded.unread,
             around=environ,
+            texts=self._texts,
             debug=bool(self._app.debug),
             testing=bool(self._app.testing),
             server=server,

@@ -266,4 +266,10 @@ def test_an_inherited_wildcard_is_refused_even_beside_a_public_resource():
 
 
 def test_every_rule_is_in_the_matrix():
-    assert {rule.id for rule in RULES} == {*MATRIX, "unknown", "shadowed", "unused-top-level"}
+    assert {rule.id for rule in RULES} == {
+        *MATRIX,
+        "unknown",
+        "shadowed",
+        "unused-top-level",
+        "without-effect",
+    }

@@ -39,8 +39,10 @@ def test_origins_are_in_their_grammar(text, origins):
         (
             "https://127.1",
             "origin-numeric-host",
-            "Write: https://127.0.0.1 - In production the origin cannot be listed, by the rule loopback. "
-            "Keep it to development: CORS_ENV=development.",
+            (
+                "Write: https://127.0.0.1 - In production the origin cannot be listed, by the rule loopback. "
+                "Keep it to development: CORS_ENV=development."
+            ),
         ),
         ("https://app.example.com:0", "origin-bad-port", None),
         ("https://app.example.com:*", "origin-any-port", None),

@@ -264,6 +264,7 @@ DIFFERENCES_IN = {
     ("origins: None", "in_the_apps_config"): Differs(""),
     ("methods: None", "in_the_apps_config"): Differs(""),
     ("allow_headers: None", "in_the_apps_config"): Differs(""),
+    ("headers: a list", "in_the_apps_config"): Differs(""),
 }
 
 
@@ -613,6 +614,11 @@ SHAPES: list[Any] = [
     ("option", "value"), [(name, value) for name in WRONG for value in WRONG[name]], ids=repr
 )
 def test_a_wrong_type_is_a_value_error_that_names_the_option(option, value, place):
+    if (option, place) == (
+        "headers",
+        "in_the_apps_config",
+    ):  # CORS_HEADERS has no effect there, and is warned of
+        return
     with pytest.raises(ValueError, match=rf"(?i)\b(CORS_)?{option}\b") as caught:
         shop(PLACES[place], flask_cors_env, {option: value})
     assert isinstance(caught.value, CORSConfigError)
