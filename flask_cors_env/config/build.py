@@ -557,7 +557,8 @@ class _Draft:
         for found in contradictions(resource):
             remedy = found.remedy
             if resource.allow_credentials:
-                remedy = remedy.format(credentials=self._entry(resource.name, "ALLOW_CREDENTIALS").variable)
+                entry = self._entry(resource.name, "ALLOW_CREDENTIALS")
+                remedy = remedy.format(credentials=f"{entry.variable}={_off(entry)}")
             fault = Fault(found.code, found.message, None, remedy)
             yield _Finding(self._problem(resource.name, found.setting, fault), Level.ERROR)
 
@@ -572,7 +573,9 @@ class _Draft:
             if leaf is None or key in seen or (setting in _CLOSES_PUBLIC and self._is_public(resource.name)):
                 continue
             seen.add(key)
-            for rule, fault in broken(setting, resource):
+            in_code = self._entry(resource.name, setting).kind is Kind.ARGUMENTS
+            for rule, found in broken(setting, resource):
+                fault = found._replace(remedy=rule.in_code) if in_code and rule.in_code else found
                 level = self._level(rule, unsafe, credentials=resource.allow_credentials)
                 yield _Finding(self._problem(resource.name, setting, fault, rule.id), level)
 
@@ -633,6 +636,11 @@ class _Draft:
             )
             entry = Entry(("ENV_FILE",), ".env", "the working directory", None)
             yield _Finding(entry.problem(fault), Level.INFO)
+
+
+def _off(entry: Entry) -> str:
+    """Spell false where *entry* was written."""
+    return "False" if entry.kind is Kind.ARGUMENTS else "false"
 
 
 def _is_variable(entry: Entry) -> bool:

@@ -6,6 +6,7 @@ A remedy is a promise. One that the configuration would refuse, or take for some
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flask_cors_env.config.errors import FaultyValueError
@@ -15,6 +16,7 @@ from flask_cors_env.config.values import AUTO, OriginValue
 from flask_cors_env.core.origin import Origins
 from flask_cors_env.core.policy import HeaderNames, Resource
 
+_WRITTEN = re.compile(r"Write: (?:CORS_([A-Z_]+)=)?(.*)")
 _SUBJECTS = {"ORIGINS": "origin", "METHODS": "method", "ALLOW_HEADERS": "header"}
 
 
@@ -45,9 +47,11 @@ def objection(
 
 def objection_to_remedy(setting: str, remedy: str, *, environment: str, unsafe: frozenset[str]) -> str | None:
     """Say why the values after ``Write:`` would be refused too, by the rules of *environment*; or None."""
-    written = remedy.removeprefix("Write: ")
-    if written == remedy or setting not in _SUBJECTS:
+    found = _WRITTEN.fullmatch(remedy)
+    setting = setting if found is None or found[1] is None else found[1]
+    if found is None or setting not in _SUBJECTS:
         return None
+    written = found[2]
     if written.startswith("re.compile("):
         is_refused = RULE["regex"].level(environment) is Level.ERROR and "regex" not in unsafe
         return f"In {environment} the rule regex refuses it." if is_refused else None

@@ -51,6 +51,7 @@ class Rule:
         with_credentials: The same where the resource has credentials.
         message: What is wrong, as the rest of a sentence that begins with the value.
         remedy: What to do.
+        in_code: What to do where an argument breaks it, if that is another thing.
         broken_by: For each setting that it judges, the parts of a resource that break it; empty where it
             judges names, not values.
     """
@@ -60,6 +61,7 @@ class Rule:
     with_credentials: Levels
     message: str = ""
     remedy: str = ""
+    in_code: str = ""
     broken_by: Mapping[str, _Find] = field(default_factory=dict)
 
     def level(self, environment: str, *, credentials: bool = False) -> Level:
@@ -72,11 +74,18 @@ def _levels(words: str) -> Levels:
     return dict(zip(ENVIRONMENTS, map(Level, words.split()), strict=True))
 
 
-def _rule(
-    rule_id: str, levels: str, with_credentials: str = "", *, message: str = "", remedy: str = "", **by: _Find
+def _rule(  # noqa: PLR0913 - one argument per attribute
+    rule_id: str,
+    levels: str,
+    with_credentials: str = "",
+    *,
+    message: str = "",
+    remedy: str = "",
+    in_code: str = "",
+    **by: _Find,
 ) -> Rule:
     """The rule that the values of the settings *by* name break where their functions find something."""
-    return Rule(rule_id, _levels(levels), _levels(with_credentials or levels), message, remedy, by)
+    return Rule(rule_id, _levels(levels), _levels(with_credentials or levels), message, remedy, in_code, by)
 
 
 def _any(resource: Resource) -> Iterator[str]:
@@ -183,6 +192,7 @@ RULES: tuple[Rule, ...] = (
         "ok error error error",
         message="is for development only.",
         remedy="Name the origins, or make one resource public: CORS_RESOURCES__<NAME>__PUBLIC=true",
+        in_code='Name the origins, or make one resource public: resources={"/feed/*": {"public": True}}',
         ORIGINS=_any,
     ),
     _rule(

@@ -37,6 +37,8 @@ _REGEX_HABITS = re.compile(r"[\^$|\\()\[\]{}]|\.[*+]")
 _ANYTHING = re.compile(r"(?:\.|\\w|\[[^\]]*\])[*+]$")
 #: What separates the members of lists elsewhere, and stands in no member of a list of ours.
 _FOREIGN_SEPARATORS = re.compile(r"[;|]")
+#: Where no one spelling is right.
+_AN_ORIGIN = "Write an origin as browsers send it, such as https://app.example.com, or remove it"
 _NO_COMMENT = "Inline comment? docker --env-file and kubectl keep it; write comments on lines of their own"
 
 Element = str | re.Pattern[str]
@@ -193,7 +195,8 @@ def _grammar(parse: Callable[[str], Any], text: str) -> Any:
     try:
         return parse(text)
     except (OriginError, PathError) as error:
-        remedy = None if error.remedy is None else f"Write: {error.remedy}"
+        usual = _AN_ORIGIN if isinstance(error, OriginError) else None
+        remedy = usual if error.remedy is None else f"Write: {error.remedy}"
         raise FaultyValueError(Fault(error.code, error.message, text, remedy)) from None
 
 

@@ -341,6 +341,8 @@ def _with_scheme(text: str) -> str | None:
     plain = text.removeprefix("//")
     host = _HOST_BEFORE_PORT.match(plain)
     loopback = host is not None and is_loopback(host[0])
+    if not loopback and re.fullmatch(r"[a-z0-9_-]*", plain):
+        return None  # a word, such as "true"
     return corrected(f"{'http' if loopback else 'https'}://{plain}")
 
 

@@ -116,7 +116,7 @@ def contradictions(resource: Resource) -> list[Contradiction]:
                 "ORIGINS",
                 f'"{"*" if origins.any else "null"}" and credentials do not go together: '
                 "any site could act as the user.",
-                "Name the origins, or set {credentials}=false",
+                "Name the origins, or set {credentials}",
             )
         )
     if resource.allow_credentials and "*" in resource.expose_headers:
@@ -125,7 +125,7 @@ def contradictions(resource: Resource) -> list[Contradiction]:
                 "credentials-with-exposed-wildcard",
                 "EXPOSE_HEADERS",
                 'with credentials "*" is no wildcard but a header of that name.',
-                "Name the headers, or set {credentials}=false",
+                "Name the headers, or set {credentials}",
             )
         )
     if origins.any and (len(origins.patterns) > 1 or resource.origin_function is not None):

@@ -218,7 +218,11 @@ def _refuse_late(app: Flask) -> None:
     if not isinstance(app, Flask):
         raise TypeError(f"init_app takes a Flask app, not {type(app).__name__}")
     if KEY in app.extensions and app.extensions[KEY].whole:
-        raise RuntimeError("this app has a CORS policy already; a second one would hide the first")
+        place = app.extensions[KEY].place
+        raise RuntimeError(
+            f"this app has a CORS policy already, from {place}; a second one would hide the first. "
+            "Make one call: resources= takes paths with rules of their own, and init_app(blueprint) a blueprint"
+        )
     if getattr(app, "_got_first_request", False):
         raise RuntimeError("this app has served a request already; call init_app before it does")
     if any(f.__module__.startswith("flask_cors.") for f in app.after_request_funcs.get(None, ())):
@@ -242,6 +246,14 @@ def _warn_of_proxy_fix(app: Flask) -> None:
             )
             return
         layer = getattr(layer, "app", None)
+
+
+def _caller() -> str:
+    """Return the place outside this package, as ``file:line``, that called what is running."""
+    frame = sys._getframe(1)  # noqa: SLF001 - documented, and inspect.stack() reads every file
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("flask_cors_env."):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _state_of(app: Flask | None) -> _State:
@@ -321,6 +333,7 @@ class _State:
         self._app = app
         self._terms = terms
         self._texts = Texts()
+        self.place = _caller()
         self._blueprints: tuple[BlueprintPolicy, ...] = ()
         self.whole = False
         self._built: Built | None = None
@@ -345,7 +358,7 @@ class _State:
     def widened(self, terms: _Terms | None, blueprint: BlueprintPolicy | None) -> _State:
         """A state that also governs the whole app by *terms*, or *blueprint*; this one is left as it is."""
         state = _State(self._app, terms or self._terms)
-        state._texts = self._texts
+        state._texts, state.place = self._texts, self.place
         state.whole = self.whole or terms is not None
         state._blueprints = (*self._blueprints, *([blueprint] if blueprint else []))
         return state

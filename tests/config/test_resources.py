@@ -260,7 +260,7 @@ def test_contradictions_name_the_variables_that_make_them():
     ).problems
     assert (problem.variable, problem.remedy) == (
         "origins",
-        "Name the origins, or set supports_credentials=false",
+        "Name the origins, or set supports_credentials=False",
     )
 
 
@@ -492,7 +492,7 @@ def test_a_views_contradiction_with_what_it_inherits_is_told():
     (problem,) = caught.value.problems
     assert (problem.variable, problem.remedy) == (
         "CORS_ORIGINS",
-        "Name the origins, or set allow_credentials=false",
+        "Name the origins, or set allow_credentials=False",
     )
 
 

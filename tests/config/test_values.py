@@ -44,9 +44,9 @@ def test_origins_are_in_their_grammar(text, origins):
                 "Keep it to development: CORS_ENV=development."
             ),
         ),
-        ("https://app.example.com:0", "origin-bad-port", None),
-        ("https://app.example.com:*", "origin-any-port", None),
-        ("data://x", "origin-is-opaque", None),
+        ("https://app.example.com:0", "origin-bad-port", values._AN_ORIGIN),
+        ("https://app.example.com:*", "origin-any-port", values._AN_ORIGIN),
+        ("data://x", "origin-is-opaque", values._AN_ORIGIN),
     ],
 )
 def test_an_origin_out_of_the_grammar_is_told_with_the_one_to_write(text, code, remedy):
@@ -167,7 +167,7 @@ def test_one_matching_outer_pair_of_quotes_is_removed(text, plain):
             "\\\x1b",
             r"Write: re.compile('\\\x1b') as an argument - In production the rule regex refuses it.",
         ),
-        ("ORIGINS", "https://[[a-z].example", None),
+        ("ORIGINS", "https://[[a-z].example", values._AN_ORIGIN),
     ],
     ids=["too large a number", "of a warning", "not printable", "an origin, of a warning"],
 )
