@@ -221,7 +221,7 @@ def _refuse_late(app: Flask) -> None:
         place = app.extensions[KEY].place
         raise RuntimeError(
             f"this app has a CORS policy already, from {place}; a second one would hide the first. "
-            "Make one call: resources= takes paths with rules of their own, and init_app(blueprint) a blueprint"
+            "Make one call: resources= takes paths with rules of their own, init_app(blueprint) a blueprint"
         )
     if getattr(app, "_got_first_request", False):
         raise RuntimeError("this app has served a request already; call init_app before it does")
