@@ -47,6 +47,8 @@ from flask_cors_env.core.path import PathPattern, overlaps, parse_path
 from flask_cors_env.core.policy import DEFAULT, HeaderNames, Policy, Resource, contradictions, path_entries
 
 _EVERYWHERE = (parse_path("/*"),)
+_MOST_RESOURCES, _MOST_ORIGINS = 10_000, 100_000
+_FEWER = "Write patterns: /api/*, https://*.example.com; or pass a function as origins"
 _VARIABLE = re.compile(r"CORS_\w+", re.ASCII | re.IGNORECASE)
 _ON_FALLBACK = "On your own machine: CORS_ENV=development, or flask run --debug."
 _EVERYONE = OriginValue((ANY,))
@@ -199,6 +201,9 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     sources = _Sources(inputs, as_environment)
     environment = sources.environment
     merged = merge(sources.layers)
+    oversized = tuple(_beyond_bounds(merged))
+    if oversized:
+        raise CORSConfigError(oversized, str(environment), fallback=environment.fallback)
     draft = _Draft(merged, environment, inputs)
     findings = list(draft.findings())
     errors = _of_level(findings, Level.ERROR)
@@ -219,6 +224,18 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
         ),
         draft=draft,
     )
+
+
+def _beyond_bounds(merged: Merged) -> Iterator[Problem]:
+    """Give what is more than any policy has, before anything is made of it."""
+    resources = {path[1]: path for path in merged.stacks if len(path) > 1}
+    if len(resources) > _MOST_RESOURCES:
+        fault = Fault("too-many", f"makes more than {_MOST_RESOURCES:,} resources.", None, _FEWER)
+        yield merged.stacks[next(reversed(resources.values()))][0].problem(fault)
+    for path, value in merged.values.items():
+        if isinstance(value, OriginValue) and len(value.patterns) > _MOST_ORIGINS:
+            fault = Fault("too-many", f"has more than {_MOST_ORIGINS:,} origins.", None, _FEWER)
+            yield merged.stacks[path][0].problem(fault)
 
 
 def _of_level(findings: Iterable[_Finding], level: Level) -> tuple[Problem, ...]:
@@ -582,10 +599,12 @@ class _Draft:
     def _overlapping(self) -> Iterator[_Finding]:
         """Patterns between which specificity cannot choose; each is named once, with one of the others."""
         named: set[tuple[str, str]] = set()
-        for group in (self.bases, self.governed):
-            for overlap in overlaps(path_entries(group)):
+        for group in (self.bases,) if self.governed == self.bases else (self.bases, self.governed):
+            for overlap in overlaps(path_entries(group), first=True):
                 # without resources every path is governed; that is nobody's setting, so not the one to mend
                 pair = sorted(overlap, key=lambda entry: self._leaf(entry[1].name, "PATH") is None)
+                if (pair[0][0].text, pair[0][1].name) in named:
+                    pair.reverse()
                 (path, resource), (other, rival) = pair
                 if (path.text, resource.name) not in named:
                     named.add((path.text, resource.name))

@@ -79,6 +79,7 @@ CODES: dict[str, str] = {
     "set-twice": "One setting, or one name, twice in one place, with different values.",
     "source-empty": "A pipe that gave no text: another process may have read it already.",
     "source-too-large": "An env file or policy file of more than 1 MiB.",
+    "too-many": "More than 10,000 resources, or 100,000 origins in one list.",
     "unknown-environment": "No environment known here.",
     "unknown-word": "None of the words that the setting takes.",
     "value-has-variable": "A `$(...)` or `${...}` in a method or field name that no carrier replaced.",

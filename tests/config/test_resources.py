@@ -6,6 +6,7 @@ import time
 import pytest
 from config.configured import APP, INIT, OTHER, canonical, codes, made, problems, refused, resource, resources
 
+from flask_cors_env.config import build as bounds
 from flask_cors_env.config.build import Inputs, Scope, build
 from flask_cors_env.config.environment import ENVIRONMENTS
 
@@ -269,6 +270,25 @@ def test_a_contradiction_that_several_inherit_is_told_once():
     assert problems(ENV="development", ORIGINS="*", ALLOW_CREDENTIALS="1", **given) == [
         ("credentials-with-wildcard", "CORS_ORIGINS", None)
     ]
+
+
+def test_a_policy_has_no_more_resources_and_origins_than_the_bounds_say(monkeypatch):
+    assert (bounds._MOST_RESOURCES, bounds._MOST_ORIGINS) == (10_000, 100_000)
+    monkeypatch.setattr(bounds, "_MOST_RESOURCES", 10)
+    monkeypatch.setattr(bounds, "_MOST_ORIGINS", 100)
+    origins = [f"https://a{n}.example" for n in range(101)]
+    many = {f"r{n}": {"path": f"/r{n}"} for n in range(11)}
+    assert len(resource(options={"origins": origins[1:]}).origins.patterns) == 100
+    assert problems(options={"origins": origins}) == [("too-many", "origins", None)]
+    assert len(resources(options={"resources": dict([*many.items()][1:])})) == 10
+    assert [(code, value) for code, _, value in problems(options={"resources": many})] == [("too-many", None)]
+
+
+def test_two_thousand_resources_are_compared_in_a_moment():
+    given = {f"RESOURCES__R{n}__PATH": f"/api/r{n}/*" for n in range(2_000)}
+    started = time.process_time()
+    assert len(resources(ORIGINS=APP, **given)) == 2_000
+    assert time.process_time() - started < 5
 
 
 def test_all_problems_come_in_one_round_contradictions_included():
