@@ -157,7 +157,7 @@ def env_lines(text: str, source: str, environ: Mapping[str, str]) -> Iterator[Li
 
 
 #: A name of ours that another name or a word does not end in; its underscore may be mistaken.
-_UNREAD = re.compile(r"(?<![\w.-])CORS[_-][\w-]*", re.ASCII | re.IGNORECASE)
+_UNREAD = re.compile(r"(?<![\w./-])CORS[_-][\w-]*", re.ASCII | re.IGNORECASE)
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 
 
@@ -429,11 +429,12 @@ def loaded_by_flask(environ: Mapping[str, str], arguments: Sequence[str] = ()) -
     unread = 0
     for path in (_upwards(".flaskenv"), _upwards(".env"), _named_to_flask(environ, arguments)):
         found = _found_lines(path, environ) if path else []
-        is_read = any(line.name in environ for line in found) or _is_flask_reading(environ)
         lines |= {line.name: line for line in found if line.value is not None}
-        if is_read:
+        if _is_flask_reading(environ) or any(
+            line.value is not None and environ.get(line.name) == line.value for line in found
+        ):
             faulty += [line for line in _judged(found) if line.fault is not None]
-        elif path == ".env":
+        elif path == ".env" and not any(line.name in environ for line in found):
             unread = len(found)
     return Loaded(lines, unread, tuple(faulty))
 

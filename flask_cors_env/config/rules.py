@@ -137,9 +137,9 @@ def _star_without_authorization(resource: Resource) -> Iterator[str]:
 
 
 def _unsettable_headers(resource: Resource) -> list[str]:
-    return [
-        name for name in resource.allow_headers.names if protocol.is_forbidden_request_header(name.lower())
-    ]
+    prefixes = (f"{prefix}*" for prefix in resource.allow_headers.prefixes)
+    names = (*resource.allow_headers.names, *prefixes)
+    return [name for name in names if protocol.is_forbidden_request_header(name.lower())]
 
 
 def _unreadable_headers(resource: Resource) -> list[str]:

@@ -75,7 +75,7 @@ class Texts:
     """
 
     def __init__(self) -> None:
-        self._folder = os.getcwd()  # noqa: PTH109 - joined as text: a path is shown as it was written
+        self._folder = _folder()
         self._sources: dict[str, _Source] = {}
 
     @property
@@ -115,6 +115,14 @@ class Texts:
         return _read(path, only_regular=True)
 
 
+def _folder() -> str:
+    """Return the working directory; nothing where somebody removed it."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - joined as text
+    except OSError:
+        return ""
+
+
 def _read(path: str, *, only_regular: bool = False) -> _Source:
     """Read a source; *only_regular*: at a request, which nothing may hang."""
     try:
@@ -152,7 +160,7 @@ def _read_file(descriptor: int, *, patience: float) -> _Source:
         data = os.pread(descriptor, SOURCE_LIMIT + 1, 0)
         if len(data) > SOURCE_LIMIT:
             raise _too_large()
-        if _identity(os.fstat(descriptor)) == before and len(data) == before[-1]:
+        if _identity(os.fstat(descriptor)) == before:
             return _Source(data, before)
         if time.monotonic() >= end:
             raise SourceError("file-unreadable", "changes while it is read.", "Replace the file as a whole")

@@ -119,6 +119,8 @@ def test_lines_that_flasks_own_loading_dropped_are_problems(tmp_path, monkeypatc
     found = problems(environ=environ, env_faults=loaded_by_flask(environ).faulty)
     assert [(p.code, p.source) for p in found] == [("line-unreadable", ".env:2"), ("set-twice", ".env:3")]
     assert loaded_by_flask({"CORS_ENV": "production"}).faulty == ()
+    assert loaded_by_flask({"CORS_MAX_AGE": "another program's"}).faulty == ()
+    assert len(loaded_by_flask({"FLASK_RUN_FROM_CLI": "true"}).faulty) == 2
 
 
 @pytest.mark.parametrize(
@@ -233,6 +235,7 @@ def test_a_line_that_sets_nothing_of_the_name_on_it_is_a_problem(line, end, tmp_
         "OTHER=CORS_ORIGINS\n",
         "MY_CORS_ORIGINS=x\n",
         "my-cors-proxy=x\n",
+        "see docs/cors-setup.md\n",
         "set OTHER=1 # CORS_ORIGINS\n",
         "URL=${CORS_MAX_AGE}\n",
         "\ufeffCORS_MAX_AGE=5\n",

@@ -221,13 +221,15 @@ def test_a_password_in_an_origin_is_shown_nowhere(text):
     assert "hunter22" not in f"{error} {error.problems}"
 
 
-@pytest.mark.parametrize("text", ["Origin", "Cookie", "Sec-Fetch-Site", "Proxy-Authorization", "te"])
+@pytest.mark.parametrize(
+    "text", ["Origin", "Cookie", "Sec-Fetch-Site", "Proxy-Authorization", "te", "sec-ch-*", "proxy-*"]
+)
 def test_a_header_that_no_page_can_send_is_allowed_with_a_warning(text):
     built = made(ORIGINS=APP, ALLOW_HEADERS=f"{text},X-Api-Key")
     assert [(w.code, w.value, w.remedy) for w in built.warnings] == [("header-useless", text, "Remove it")]
 
 
-@pytest.mark.parametrize("text", ["ETag", "Location", "Access-Control-Allow-Origin", "Vary", "Sec-*"])
+@pytest.mark.parametrize("text", ["ETag", "Location", "Access-Control-Allow-Origin", "Vary", "Secret-*"])
 def test_a_header_of_any_purpose_is_allowed_without_a_word(text):
     assert made(ORIGINS=APP, ALLOW_HEADERS=text).warnings == ()
 
