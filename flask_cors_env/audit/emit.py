@@ -124,7 +124,7 @@ class AuditLog:
             self._service["service.version"] = clean(version)
         self._service["deployment.environment.name"] = environment
         self._second = (0, "")
-        self.known: dict[tuple[int, str | None, str | None], Part] = {}
+        self.known: dict[tuple[int | None, str | None, str | None], Part] = {}
         self._writer = _Writer()
         self.allows = level in {"decision", "all"}
         self.denies = level is not None
@@ -166,7 +166,7 @@ class AuditLog:
         """*fields* of events of this log, for `emit`."""
         return self._routes.part(fields)
 
-    def own(self, status: int, client: str | None, route: str | None) -> Part:
+    def own(self, status: int | None, client: str | None, route: str | None) -> Part:
         """What a decision's event tells of its one request alone; it is `known` from then on."""
         part = self.part(own_fields(self.told, status, client, route))
         if len(client or "") <= ADDRESS_LIMIT:

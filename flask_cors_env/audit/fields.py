@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from flask_cors_env.config.settings import AUDIT_CLIENTS, AUDIT_FORMATS, AUDIT_LEVELS
 from flask_cors_env.core.reason import Difference, Reason, Verdict
 from flask_cors_env.core.request import Kind
 
@@ -307,9 +308,9 @@ DECISION_FIELDS: tuple[Field, ...] = (
     Field(
         "http.response.status_code",
         int,
-        "The status that was sent; 0 where the client was gone before any was.",
+        "The status that was sent; 0 where the client was gone before any was. Absent for a handshake "
+        "that is not refused: its event is written before its answer.",
         "204",
-        required=True,
         ecs="http.response.status_code",
         ocsf="http_response.code",
     ),
@@ -372,12 +373,18 @@ POLICY_FIELDS: tuple[Field, ...] = (
     Field("cors.policy.env", str, "The settings that were set, comma-separated.", "CORS_ORIGINS"),
     Field("cors.policy.warnings", str, "Codes of what was borne with, comma-separated.", "http"),
     Field("cors.policy.exempt", str, "Endpoints that were exempted, comma-separated.", "health"),
+    Field(
+        "cors.policy.layers",
+        str,
+        "WSGI layers that the policy does not decide about, with their place, comma-separated.",
+        "whitenoise.base.WhiteNoise above",
+    ),
     Field("cors.policy.unsafe_allow", str, "The rules of UNSAFE_ALLOW, comma-separated.", "http"),
     Field("cors.audit.enabled", bool, "CORS_AUDIT.", "true"),
-    Field("cors.audit.level", str, "CORS_AUDIT_LEVEL.", "decision", choices=("decision", "deny", "all")),
-    Field("cors.audit.format", str, "How our own lines are written.", "json", choices=("json", "console")),
+    Field("cors.audit.level", str, "CORS_AUDIT_LEVEL.", "decision", choices=AUDIT_LEVELS),
+    Field("cors.audit.format", str, "How our own lines are written.", "json", choices=AUDIT_FORMATS),
     Field("cors.audit.sink", str, "CORS_AUDIT_SINK.", "auto"),
-    Field("cors.audit.client", str, "CORS_AUDIT_CLIENT.", "truncate", choices=("truncate", "full", "off")),
+    Field("cors.audit.client", str, "CORS_AUDIT_CLIENT.", "truncate", choices=AUDIT_CLIENTS),
     Field("cors.audit.path", bool, "CORS_AUDIT_PATH.", "false"),
     Field(
         "cors.audit.route",

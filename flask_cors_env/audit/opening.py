@@ -13,6 +13,7 @@ from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import CLIENTS, Told
 from flask_cors_env.audit.render import FORMATS
 from flask_cors_env.audit.sink import is_terminal, open_sink
+from flask_cors_env.core.environments import DEVELOPMENT
 
 #: Variables that are read here: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 _NAME = "OTEL_SERVICE_NAME"
@@ -61,7 +62,7 @@ def _format(settings: Mapping[str, Any], environment: str) -> str:
     chosen: str = settings["AUDIT_FORMAT"]
     if chosen != "auto":
         return chosen
-    return "console" if environment == "development" and is_terminal(settings["AUDIT_SINK"]) else "json"
+    return "console" if environment == DEVELOPMENT and is_terminal(settings["AUDIT_SINK"]) else "json"
 
 
 def _facts(settings: Mapping[str, Any], chosen: str) -> dict[str, Any]:

@@ -137,8 +137,9 @@ def _decision(event: Mapping[str, Any]) -> str:
     get = event.get
     method = get("cors.request.method") or get("http.request.method")
     asked = f"{get('cors.request.kind')} {method} from {get('cors.origin', 'no origin')}"
+    status = f", {event['http.response.status_code']}" if "http.response.status_code" in event else ""
     parts = [
-        f"{get('cors.decision')} {asked}: {get('cors.reasons')}, {get('http.response.status_code')}",
+        f"{get('cors.decision')} {asked}: {get('cors.reasons')}{status}",
         f"refused: {get('cors.offending')}" if get("cors.offending") else "",
         f"nearest: {get('cors.near.rule')} ({get('cors.near.difference')})" if get("cors.near.rule") else "",
         f"notes: {get('cors.notes')}" if get("cors.notes") else "",

@@ -10,12 +10,10 @@ import codecs
 import io
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.errors import NAME_LIMIT, Fault, FaultyValueError, Problem, as_text, shown
 from flask_cors_env.config.layers import (
     PREFIX,
@@ -24,12 +22,12 @@ from flask_cors_env.config.layers import (
     Layer,
     Line,
     json_object,
-    meant,
     read_line,
     read_resources,
 )
-from flask_cors_env.config.settings import VARIABLES
+from flask_cors_env.config.settings import VARIABLES, Setting
 from flask_cors_env.config.texts import SourceError, Texts
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 #: A key of TOML: https://toml.io/en/v1.0.0#keys
 _PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
@@ -285,6 +283,8 @@ def read_policy_file(path: str, environment: str, named_by: Entry, texts: Texts)
     Returns:
         The file's layer and, if it has one for *environment*, the overlay's over it.
     """
+    import tomllib  # noqa: PLC0415 - needed only where there is such a file
+
     layer = Layer(shown(path, NAME_LIMIT))
     text = _text_of(layer, path, named_by, texts)
     if text is None:
@@ -315,16 +315,16 @@ def read_policy_file(path: str, environment: str, named_by: Entry, texts: Texts)
 
 def _read_tree(layer: Layer, tree: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]) -> None:
     for key, value in tree.items():
-        name = key.upper()
-        setting = layer.setting(name)
-        if name == RESOURCES:
+        if key.upper() == RESOURCES:
             read_resources(layer, key, value)
-        elif setting is not None and setting.for_app and setting.in_files:
-            layer.add_setting((), name, setting, key, value)
-        elif not layer.is_foreign(name, key, value, path=(name,)):
-            layer.blame_unknown(shown(key, NAME_LIMIT), meant(name, _as_key), path=(name,))
+        else:
+            layer.take((key.upper(),), shown(key, NAME_LIMIT), value, _is_in_files, _as_key)
     numbers = {tuple(part.upper() for part in path): number for path, number in lines.items()}
     layer.entries = [_placed(entry, numbers) for entry in layer.entries]
+
+
+def _is_in_files(setting: Setting) -> bool:
+    return setting.for_app and setting.in_files
 
 
 def _as_key(name: str) -> str:

@@ -13,8 +13,9 @@ from flask_cors_env.config.errors import FaultyValueError
 from flask_cors_env.config.rules import RULE, Level, broken
 from flask_cors_env.config.settings import VARIABLES
 from flask_cors_env.config.values import AUTO, OriginValue
+from flask_cors_env.core.header_names import HeaderNames
 from flask_cors_env.core.origin import Origins
-from flask_cors_env.core.policy import HeaderNames, Resource
+from flask_cors_env.core.policy import Resource
 
 _WRITTEN = re.compile(r"Write: (?:CORS_([A-Z_]+)=)?(.*)")
 _SUBJECTS = {"ORIGINS": "origin", "METHODS": "method", "ALLOW_HEADERS": "header"}

@@ -8,21 +8,30 @@ or a JSON array are one value each and are taken as they are. Nothing is guessed
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from flask_cors_env.config.errors import Fault, FaultyValueError, as_text
 from flask_cors_env.core import protocol
-from flask_cors_env.core.origin import VARIABLE, OriginError, OriginPattern, compile_call, parse_origin
+from flask_cors_env.core.fields import MAX_AGE_LIMIT
+from flask_cors_env.core.origin import (
+    VARIABLE,
+    OriginError,
+    OriginPattern,
+    Origins,
+    compile_call,
+    parse_origin,
+)
 from flask_cors_env.core.path import PathError, PathPattern, parse_path
 
-MAX_AGE_LIMIT = 86400
 #: The word of METHODS that stands for the methods that the URL map routes.
 AUTO = "auto"
 
-_SINKS = ("auto", "app", "stderr", "stdout")
+SINKS = ("auto", "app", "stderr", "stdout")
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _SPACE = " \t\r\n\v\f"
@@ -42,13 +51,22 @@ _AN_ORIGIN = "Write an origin as browsers send it, such as https://app.example.c
 _NO_COMMENT = "Inline comment? docker --env-file and kubectl keep it; write comments on lines of their own"
 
 Element = str | re.Pattern[str]
+M = TypeVar("M")
+V = TypeVar("V")
+N = TypeVar("N", bound=Element)
 
 
-class OriginValue(NamedTuple):
+@dataclass(frozen=True)
+class OriginValue:
     """The value of ORIGINS: entries, sorted and without repeats, or the application's own function."""
 
     patterns: tuple[OriginPattern, ...] = ()
     function: Callable[..., bool] | None = None
+
+    @functools.cached_property
+    def prepared(self) -> Origins:
+        """The entries prepared: once, however many resources inherit them."""
+        return Origins(self.patterns)
 
 
 def unquote(text: str) -> str:
@@ -82,7 +100,7 @@ def _without_comments(text: str) -> tuple[str, list[Fault]]:
     return (unquote(_COMMENT.sub("", text)), faults) if faults else (text, [])
 
 
-def each(value: Any, parse: Callable[[Element], Any], make: Callable[[list[Any]], Any]) -> Any:
+def each(value: Any, parse: Callable[[Element], M], make: Callable[[list[M]], V]) -> V:
     """
     What *make* makes of every member of a list, parsed.
 
@@ -90,7 +108,7 @@ def each(value: Any, parse: Callable[[Element], Any], make: Callable[[list[Any]]
         FaultyValueError: With all faults of all members, and what is made of the others.
     """
     members, faults = _members(value)
-    parsed: list[Any] = []
+    parsed: list[M] = []
     for member in members:
         try:
             _refuse_no_member(member)
@@ -190,7 +208,7 @@ def plain(member: Element) -> str:
     return member
 
 
-def _grammar(parse: Callable[[str], Any], text: str) -> Any:
+def _grammar(parse: Callable[[str], V], text: str) -> V:
     """What *parse* makes of *text*; its refusal as a fault."""
     try:
         return parse(text)
@@ -204,8 +222,7 @@ def origins(value: Any) -> OriginValue:
     """ORIGINS: entries in the grammar of origins, compiled patterns, or one function."""
     if callable(value):
         return OriginValue(function=value)
-    made: OriginValue = each(value, _origin, _origin_value)
-    return made
+    return each(value, _origin, _origin_value)
 
 
 def _origin_value(patterns: list[OriginPattern]) -> OriginValue:
@@ -219,8 +236,7 @@ def _text_of(pattern: OriginPattern | PathPattern) -> str:
 def _origin(member: Element) -> OriginPattern:
     if isinstance(member, re.Pattern):
         return OriginPattern.from_regex(_text_pattern(member))
-    pattern: OriginPattern = _grammar(parse_origin, member)
-    return pattern
+    return _grammar(parse_origin, member)
 
 
 def _text_pattern(pattern: re.Pattern[Any]) -> re.Pattern[str]:
@@ -244,8 +260,7 @@ def path(member: Any) -> PathPattern:
         raise FaultyValueError(Fault("path-is-regex", message, member.pattern, _glob_remedy(member)))
     if not isinstance(member, str):
         raise FaultyValueError(_not_a(member, "path"))
-    pattern: PathPattern = _grammar(parse_path, member)
-    return pattern
+    return _grammar(parse_path, member)
 
 
 def _glob_remedy(compiled: re.Pattern[Any]) -> str | None:
@@ -281,8 +296,7 @@ def _method(member: Element) -> str:
 
 def allow_headers(value: Any) -> tuple[Element, ...]:
     """ALLOW_HEADERS: field names, ``x-team-*`` prefixes, ``*``, or compiled patterns."""
-    made: tuple[Element, ...] = each(value, _request_header, _once_each)
-    return made
+    return each(value, _request_header, _once_each)
 
 
 def _request_header(member: Element) -> Element:
@@ -325,13 +339,12 @@ def _refuse_no_name(member: str) -> None:
 
 def expose_headers(value: Any) -> tuple[str, ...]:
     """EXPOSE_HEADERS: field names, or ``*``; sorted, without repeats."""
-    made: tuple[str, ...] = each(value, _response_header, _once_each)
-    return made
+    return each(value, _response_header, _once_each)
 
 
-def _once_each(names: list[Element]) -> tuple[Element, ...]:
+def _once_each(names: list[N]) -> tuple[N, ...]:
     """*names* sorted, and of those that differ in case only the first: fields' names have no case."""
-    by_key: dict[str, Element] = {}
+    by_key: dict[str, N] = {}
     for name in sorted(names, key=as_text):
         key = name.lower() if isinstance(name, str) else f"({name.flags}){name.pattern}"
         by_key.setdefault(key, name)
@@ -406,10 +419,15 @@ def one_of(*choices: str) -> Callable[[Any], str]:
     return word
 
 
+def listed(words: Sequence[str]) -> str:
+    """Return *words* as a sentence lists them: ```a`, `b` or `c```."""
+    *others, last = (f"`{word}`" for word in words)
+    return f"{', '.join(others)} or {last}"
+
+
 def words(value: Any) -> tuple[str, ...]:
     """A list of plain words, sorted and without repeats."""
-    made: tuple[str, ...] = each(value, plain, lambda found: tuple(sorted(set(found))))
-    return made
+    return each(value, plain, lambda found: tuple(sorted(set(found))))
 
 
 def text(value: Any) -> str:
@@ -428,8 +446,8 @@ def sink(value: Any) -> str:
     kind, _, path = name.partition(":")
     if kind.lower() == "file" and path:
         return f"file:{path}"
-    if name.lower() in _SINKS:
+    if name.lower() in SINKS:
         return name.lower()
     raise FaultyValueError(
-        Fault("audit-sink", "is no sink.", name, f"Write: {', '.join(_SINKS)}, or file:PATH")
+        Fault("audit-sink", "is no sink.", name, f"Write: {', '.join(SINKS)}, or file:PATH")
     )

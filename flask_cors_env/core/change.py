@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from flask_cors_env.core.fields import FIELDS, Grants
 from flask_cors_env.core.policy import Policy, Resource
 
 
@@ -23,9 +24,13 @@ class Change(NamedTuple):
     widened: bool
 
 
-#: Where more entries let more in, and which value of a switch does.
-_GRANTS = ("paths", "origins", "methods", "allow_headers", "expose_headers")
-_SWITCHES = {"allow_credentials": "True", "origin_function": "True", "enforce": "False"}
+#: Where each entry allows more, and which value of a switch does.
+_LISTS = {field.name for field in FIELDS if field.grants is Grants.ENTRIES}
+_SWITCHES = {
+    field.name: str(field.grants is Grants.TRUE)
+    for field in FIELDS
+    if field.grants in {Grants.TRUE, Grants.FALSE}
+}
 
 
 def difference(old: Policy, new: Policy) -> Change:
@@ -40,7 +45,7 @@ _Entry = tuple[str, str, str]
 
 def _entries(policy: Policy) -> Iterator[_Entry]:
     for resource in policy.resources:
-        for name, value in resource.canonical().items():
+        for name, value in resource.whole().items():
             if isinstance(value, list):
                 yield from ((resource.name, name, str(member)) for member in value)
             elif name != "name":
@@ -54,7 +59,7 @@ def _text(entry: _Entry) -> str:
 
 def _widens(old: Policy, new: Policy, added: list[_Entry], removed: list[_Entry]) -> bool:
     """Any new grant widens; so does a resource gone, or narrowed, whose paths another now governs."""
-    if any(field in _GRANTS or _SWITCHES.get(field) == value for _, field, value in added):
+    if any(field in _LISTS or _SWITCHES.get(field) == value for _, field, value in added):
         return True
     return any(field == "paths" and _is_covered(old, new, name) for name, field, _ in removed)
 

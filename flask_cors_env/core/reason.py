@@ -90,7 +90,7 @@ class Reason(StrEnum):
     )  # fmt: skip
     SAME_ORIGIN = (
         "same_origin", Verdict.SKIP, None,
-        "The page is of this very origin, so nothing needs sharing.",
+        "The page is of the request's own origin, so the browser asks no permission.",
         "Nothing to do.",
     )  # fmt: skip
     ROUTE_EXEMPT = (
@@ -105,7 +105,7 @@ class Reason(StrEnum):
     )  # fmt: skip
     APP_HEADERS = (
         "app_headers", Verdict.SKIP, "RESOURCES__<NAME>__PATH",
-        "No resource covers the path, and the response carries the application's own fields.",
+        "No resource covers the path, or a layer answered it without Flask; the response has CORS fields.",
         "To govern it here, add a resource for the path: {variable}.",
     )  # fmt: skip
 
@@ -143,6 +143,11 @@ class Reason(StrEnum):
         "request_malformed", Verdict.DENY, None,
         "A preflight field is no method, no list of field names, or too long; no browser sends that.",
         "Look at the client, or at the proxy in between.",
+    )  # fmt: skip
+    PATH_AMBIGUOUS = (
+        "path_ambiguous", Verdict.DENY, None,
+        "The path has a dot segment or a backslash once decoded, and a resource that it may mean enforces.",
+        "Request the path in its plain form: no dot segments, no backslashes, not even encoded ones.",
     )  # fmt: skip
     INTERNAL_ERROR = (
         "internal_error", Verdict.DENY, None,
@@ -192,4 +197,14 @@ class Note(StrEnum):
         "development_default", "ORIGINS",
         "The allowance rests on a default of development; other environments need the setting named.",
         "Outside development nothing is let in by default: set {variable}.",
+    )  # fmt: skip
+    NOT_ENFORCED = (
+        "not_enforced", "ENFORCE",
+        "Browsers ask no permission for WebSockets, so the denial did not stop the handshake.",
+        "To refuse such handshakes with 403, set {variable}=true.",
+    )  # fmt: skip
+    HOST_DIFFERS = (
+        "host_differs", None,
+        "The browser says same-origin, but the request's host is not the page's: a proxy hides the host.",
+        "Add werkzeug's ProxyFix, or let the proxy pass on the Host field.",
     )  # fmt: skip

@@ -370,7 +370,7 @@ def test_the_schema_refuses_what_is_not_in_the_catalogue(foreign):
 
 
 @pytest.mark.parametrize(
-    "maker", ["flask_cors_env.web.outcome.decision_fields", "flask_cors_env.audit.emit.own_fields"]
+    "maker", ["flask_cors_env.web.prepared.decision_fields", "flask_cors_env.audit.emit.own_fields"]
 )
 def test_an_event_that_cannot_be_made_is_a_loss_and_the_request_is_answered(maker, monkeypatch, capfd):
     app, _ = make(ORIGINS=APP)

@@ -6,8 +6,8 @@ import pytest
 from config.configured import APP, codes, made, problems, refused, resources
 
 from flask_cors_env import CORSConfigError
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.rules import RULES
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 HTTP = "http://app.example.com"
 PATTERN = re.compile(r"https://[a-z]+\.example\.com")
@@ -273,3 +273,9 @@ def test_every_rule_is_in_the_matrix():
         "unused-top-level",
         "without-effect",
     }
+
+
+@pytest.mark.parametrize("where", [lambda options: options, lambda options: {"resources": {"/a": options}}])
+def test_a_program_cannot_allow_what_is_unsafe(where):
+    (problem,) = refused(options=where({"unsafe_allow": "http"})).problems
+    assert (problem.code, problem.remedy) == ("option-unknown", "Did you mean: CORS_UNSAFE_ALLOW?")

@@ -4,8 +4,8 @@ import pytest
 from config.configured import APP, canonical, made, problems, refused
 
 from flask_cors_env.config import values
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.settings import SETTINGS
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 
 @pytest.mark.parametrize(
@@ -248,3 +248,11 @@ def test_any_header_covers_authorization_in_development_alone():
     for environment, refused_names in (("development", ()), ("testing", ("authorization",))):
         (resource,) = made(ENV=environment, ORIGINS=APP, ALLOW_HEADERS="*").policy.resources
         assert resource.allow_headers.refused(["authorization", "x-a"]) == refused_names
+
+
+def test_every_word_of_the_log_s_settings_has_what_obeys_it():
+    from flask_cors_env.audit.event import CLIENTS
+    from flask_cors_env.audit.render import FORMATS
+    from flask_cors_env.config.settings import AUDIT_CLIENTS, AUDIT_FORMATS
+
+    assert (tuple(FORMATS), tuple(CLIENTS)) == (AUDIT_FORMATS, AUDIT_CLIENTS)

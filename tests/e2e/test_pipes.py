@@ -1,4 +1,4 @@
-"""An env file that is a pipe, among gunicorn workers: one worker reads it, and none serves without its text."""
+"""An env file that is a pipe, among gunicorn workers: one reads it, and none serves without its text."""
 
 import os
 import re
