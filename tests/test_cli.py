@@ -391,7 +391,7 @@ def test_report_tells_what_a_real_app_logged(tmp_path):
     assert (status, err, told["decisions"]) == (0, "", {"allow": 1, "deny": 1, "skip": 0})
     (near,) = told["near_misses"]
     assert (near["origin"], near["near"], near["difference"], near["variable"]) == (
-        "http://app.example.com", "https://app.example.com", "scheme", "CORS_ORIGINS",
+        "http://app.example.com", "https://app.example.com", "scheme", None,
     )  # fmt: skip
     assert [(e["entry"], e["requests"], e["stands"]) for e in told["entries"]] == [
         ("https://*.b.example", 0, True), ("https://app.example.com", 1, True),

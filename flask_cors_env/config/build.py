@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any, NamedTuple
 
 from flask_cors_env.config.environment import Environment, detect
 from flask_cors_env.config.errors import CORSConfigError, Fault, Problem, shown
-from flask_cors_env.config.files import read_env_file, read_policy_file
+from flask_cors_env.config.files import blame_lines, read_env_file, read_policy_file
 from flask_cors_env.config.layers import (
     APP_CONFIG,
     ARGUMENTS,
@@ -36,18 +37,25 @@ from flask_cors_env.config.layers import (
     read_arguments,
     read_variables,
 )
+from flask_cors_env.config.objections import objection, objection_to_remedy
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
 from flask_cors_env.config.settings import CLOSES_PUBLIC, SETTINGS, default, loopback_origins
 from flask_cors_env.config.shown import spelled, written
 from flask_cors_env.config.sources import Merged, Stack, merge
-from flask_cors_env.config.values import OriginValue, scalar
+from flask_cors_env.config.texts import Texts
+from flask_cors_env.config.values import AUTO, OriginValue, scalar
 from flask_cors_env.core.environments import DEVELOPMENT, PRODUCTION
 from flask_cors_env.core.fields import DEFAULT, SPELLED
+from flask_cors_env.core.header_names import HeaderNames
 from flask_cors_env.core.origin import ANY
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
 from flask_cors_env.core.policy import Policy, Resource, contradictions, path_entries
 
 _EVERYWHERE = (parse_path("/*"),)
+_VARIABLE = re.compile(r"CORS_\w+", re.ASCII | re.IGNORECASE)
+_ON_FALLBACK = "On your own machine: CORS_ENV=development, or flask run --debug."
+_MOST_RESOURCES, _MOST_ORIGINS = 10_000, 100_000
+_FEWER = "Write patterns: /api/*, https://*.example.com; or pass a function as origins"
 _EVERYONE = OriginValue((ANY,))
 
 
@@ -88,6 +96,7 @@ class Inputs:
         env_file: The ``env_file=`` argument, or None.
         config_file: The ``config_file=`` argument, or None.
         env_lines: What flask's own loading put into the process environment, by name.
+        env_faults: The lines of ours that flask's own loading dropped.
         unread: The number of ``CORS_*`` lines in a ``.env`` of the working directory that nobody read.
         around: What ``${NAME}`` in an env file stands for: the whole environment; None for *environ*.
         scopes: Views and blueprints with policies of their own; a base stands before what inherits from it.
@@ -95,6 +104,7 @@ class Inputs:
         sink_fault: Says what is wrong with the file that the audit log is to go to, or None where nothing is.
             Not asked where that is another machine's, or open already.
         key_fault: Likewise of the key file: whether it cannot be read, else replaced; and a sentence.
+        texts: Reads the env file and the policy file; each of them once.
     """
 
     environ: Mapping[str, str]
@@ -108,12 +118,14 @@ class Inputs:
     env_file: str | os.PathLike[str] | None = None
     config_file: str | os.PathLike[str] | None = None
     env_lines: Mapping[str, Line] = field(default_factory=dict)
+    env_faults: tuple[Line, ...] = ()
     unread: int = 0
     around: Mapping[str, str] | None = field(default=None, repr=False)
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
     sink_fault: Callable[[str], str | None] | None = None
     key_fault: Callable[[str], tuple[bool, str] | None] | None = None
+    texts: Texts = field(default_factory=Texts, repr=False, compare=False)
 
 
 class Leaf(NamedTuple):
@@ -153,6 +165,7 @@ class Built:
         notes: What is right, and could be written better.
         app: The values of the app's own settings, by name, defaults included.
         files: The env file and the policy file that were read.
+        flasks: The places of values that flask's own loading of env files supplied, and no file named here.
         draft: What the policy was made from.
     """
 
@@ -163,6 +176,7 @@ class Built:
     notes: tuple[Problem, ...]
     app: Mapping[str, Any]
     files: tuple[str, ...]
+    flasks: frozenset[str]
     draft: _Draft = field(repr=False, compare=False)
 
     @functools.cached_property
@@ -192,7 +206,10 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     sources = _Sources(inputs, as_environment)
     environment = sources.environment
     merged = merge(sources.layers)
-    draft = _Draft(merged, environment.name, inputs)
+    oversized = tuple(_beyond_bounds(merged))
+    if oversized:
+        raise CORSConfigError(oversized, str(environment), fallback=environment.fallback)
+    draft = _Draft(merged, environment, inputs)
     findings = list(draft.findings())
     errors = _of_level(findings, Level.ERROR)
     if errors:
@@ -205,8 +222,25 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
         notes=_of_level(findings, Level.INFO),
         app=draft.app,
         files=sources.files,
+        flasks=frozenset(
+            line.place
+            for line in inputs.env_lines.values()
+            if line.place.rpartition(":")[0] not in sources.files
+        ),
         draft=draft,
     )
+
+
+def _beyond_bounds(merged: Merged) -> Iterator[Problem]:
+    """Give what is more than any policy has, before anything is made of it."""
+    resources = [stacks for owner, stacks in merged.owners.items() if owner]
+    if len(resources) > _MOST_RESOURCES:
+        fault = Fault("too-many", f"makes more than {_MOST_RESOURCES:,} resources.", None, _FEWER)
+        yield next(iter(resources[-1].values())).top.problem(fault)
+    for stack in merged.stacks():
+        if isinstance(stack.value, OriginValue) and len(stack.value.patterns) > _MOST_ORIGINS:
+            fault = Fault("too-many", f"has more than {_MOST_ORIGINS:,} origins.", None, _FEWER)
+            yield stack.top.problem(fault)
 
 
 def _of_level(findings: Iterable[_Finding], level: Level) -> tuple[Problem, ...]:
@@ -227,16 +261,17 @@ class _Sources:
     def __init__(self, inputs: Inputs, as_environment: str | None) -> None:
         config = read_variables(inputs.config, APP_CONFIG, Kind.CONFIG)
         process = read_variables(inputs.environ, PROCESS, lines=inputs.env_lines)
+        blame_lines(process, inputs.env_faults)
         own = _own_arguments(inputs)
         asked = Layer(COMMAND_LINE)
         asked.add(("ENV",), "--as", as_environment)
         around = inputs.environ if inputs.around is None else inputs.around
         named = _guide([config, process, own], "ENV_FILE")
-        env_file = [read_env_file(stack.value, stack.top, around) for stack in named if stack.value]
+        env_file = [read_env_file(s.value, s.top, around, inputs.texts) for s in named if s.value]
         guides = [config, *env_file, process, own, asked]
         self.environment = detect(_named(guides), inputs)
         files = [stack for stack in _guide(guides, "CONFIG_FILE") if stack.value]
-        policy_file = [read_policy_file(s.value, self.environment.name, s.top) for s in files]
+        policy_file = [read_policy_file(s.value, self.environment.name, s.top, inputs.texts) for s in files]
         self.files = tuple(stack.value for stack in (*named, *files) if stack.value)
         self.layers = [config, *chain(*policy_file), *env_file, process, own, asked, *_arguments(inputs)]
 
@@ -292,11 +327,12 @@ class _Part:
         resource: What comes of it.
     """
 
-    def __init__(self, name: str, owners: tuple[Path, ...], merged: Merged, environment: str) -> None:
+    def __init__(self, name: str, owners: tuple[Path, ...], merged: Merged, environment: Environment) -> None:
         self.name = name
         self.owners = owners
         self.stacks = ChainMap(*(merged.owners.get(owner, {}) for owner in owners))
-        self._environment = environment
+        self._environment = environment.name
+        self._is_fallback = environment.fallback
         own = self.stacks.maps[0]
         self.closed_by = [s for s in CLOSES_PUBLIC if s in own and own[s].value is not False]
         self.is_public = bool(self.value("PUBLIC")) and not (is_scope(owners[0]) and self.closed_by)
@@ -319,6 +355,7 @@ class _Part:
             "origins": origins.prepared,
             "origin_function": origins.function,
             "allow_credentials": credentials,
+            "allow_headers": self._allow_headers(),
             "defaulted": self._defaulted(),
         }
         if self.is_public:
@@ -326,7 +363,15 @@ class _Part:
         for setting, (attribute, of, *_) in SPELLED.items():
             if attribute not in fields:
                 fields[attribute] = of.parse(self.value(setting))
-        return Resource(name=self.name, pinned=self._pinned(), prefix=self._prefix(), **fields)
+        return Resource(
+            name=self.name,
+            pinned=self._pinned(),
+            names=self._names(),
+            objection=self._objection,
+            first=_ON_FALLBACK if self._is_fallback else "",
+            prefix=self._prefix(),
+            **fields,
+        )
 
     def _paths(self) -> tuple[PathPattern, ...]:
         """Return its own paths: none are inherited."""
@@ -340,14 +385,43 @@ class _Part:
         value: OriginValue = self.value("ORIGINS")
         return value
 
+    def _allow_headers(self) -> HeaderNames:
+        """Read the names; in development ``*`` covers Authorization too."""
+        names = self.value("ALLOW_HEADERS")
+        return HeaderNames(
+            (*names, "Authorization") if self._environment == DEVELOPMENT and "*" in names else names
+        )
+
     def _defaulted(self) -> frozenset[str]:
         settings = {"ALLOW_HEADERS"} if self.is_public else {"ORIGINS", "ALLOW_HEADERS"}
         return frozenset(settings - self.stacks.keys() if self._environment == DEVELOPMENT else ())
 
     def _pinned(self) -> dict[str, str]:
-        """Return what arguments decide: no variable can change that, so a remedy names the argument."""
+        """Return the places of values that no variable of its own decides: a remedy names the place."""
         entries = {setting: stack.top for setting, stack in self.stacks.items()}
-        return {s: f"{e.variable} of {e.source}" for s, e in entries.items() if e.kind is Kind.ARGUMENTS}
+        return {
+            s: f"{e.variable} {'of' if e.kind is Kind.ARGUMENTS else 'in'} {e.source}"
+            for s, e in entries.items()
+            if not _is_variable(e)
+        }
+
+    def _names(self) -> dict[str, str]:
+        """Return the variables that decide, by setting, as they were spelled."""
+        return {s: stack.top.variable for s, stack in self.stacks.items() if _is_variable(stack.top)}
+
+    def _objection(self, setting: str, value: str) -> str | None:
+        """Say why *value* cannot be added to *setting*; None where it can."""
+        if setting in CLOSES_PUBLIC and self.is_public:
+            return "The resource is public, which allows GET and HEAD alone."
+        if setting == "METHODS" and AUTO in self.value(setting):
+            return "Only methods that are routed are allowed: add a route that takes it."
+        return objection(
+            setting,
+            value,
+            environment=self._environment,
+            unsafe=self.value("UNSAFE_ALLOW"),
+            credentials=self.value("ALLOW_CREDENTIALS"),
+        )
 
     def _prefix(self) -> str:
         """Return what its variables begin with; for a view, those of the resource that it inherits from."""
@@ -365,11 +439,12 @@ class _Draft:
         governed: Those that the policy has.
     """
 
-    def __init__(self, merged: Merged, environment: str, inputs: Inputs) -> None:
+    def __init__(self, merged: Merged, environment: Environment, inputs: Inputs) -> None:
         self._merged = merged
-        self._environment = environment
+        self._environment = environment.name
         self._inputs = inputs
-        self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app}
+        self._place_sink()
+        self.app = {s.name: default(s.name, environment.name) for s in SETTINGS if s.for_app}
         self.app |= {name: stack.value for name, stack in merged.app.items() if stack.value is not None}
         owners: dict[str, tuple[Path, ...]] = {
             owner[1]: (owner, ()) for owner in sorted(merged.owners) if owner and not is_scope(owner)
@@ -383,6 +458,13 @@ class _Draft:
         self._governed = self._parts if inputs.whole else scoped
         self.bases = tuple(part.resource for part in self._bases)
         self.governed = tuple(part.resource for part in self._governed)
+
+    def _place_sink(self) -> None:
+        """Have a relative path of the audit log mean the folder that it meant at the start."""
+        stack = self._merged.app.get("AUDIT_SINK")
+        kind, _, path = ("" if stack is None or stack.value is None else stack.value).partition(":")
+        if stack is not None and path:
+            stack.value = f"{kind}:{self._inputs.texts.absolute(path)}"
 
     def leaves(self) -> Iterator[Leaf]:
         """Every value, with where it comes from and what it hides."""
@@ -406,7 +488,7 @@ class _Draft:
         """Report all that is wrong, of whatever level."""
         for problem in self._merged.problems:
             if not self._is_ignored(problem):
-                yield _Finding(problem, self._level_of_name(problem))
+                yield _Finding(self._with_objection(problem), self._level_of_name(problem))
         for problem in self._merged.notes:
             yield _Finding(problem, Level.INFO)
         for problem in chain(*map(_incomplete, self._bases)):
@@ -422,9 +504,16 @@ class _Draft:
         yield from self._unread()
         yield from self._key()
 
+    def _with_objection(self, problem: Problem) -> Problem:
+        """Say beside the corrected spelling that the rules of the environment refuse that too, if they do."""
+        setting = re.split(r"CORS_|__", problem.setting)[-1]
+        name, unsafe = self._environment, self.app["UNSAFE_ALLOW"]
+        refusal = objection_to_remedy(setting, problem.remedy or "", environment=name, unsafe=unsafe)
+        return problem if refusal is None else replace(problem, remedy=f"{problem.remedy} - {refusal}")
+
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""
-        globs = self.app["IGNORE"] if problem.rule == "unknown" else ()
+        globs = self.app["IGNORE"] if problem.rule in {"unknown", "without-effect"} else ()
         return any(fnmatchcase(problem.variable.upper(), glob.upper()) for glob in globs)
 
     def _level_of_name(self, problem: Problem) -> Level:
@@ -449,7 +538,9 @@ class _Draft:
             if stack is None or key in seen or (setting in CLOSES_PUBLIC and part.is_public):
                 continue
             seen.add(key)
-            for rule, fault in broken(setting, part.resource):
+            in_code = stack.top.kind is Kind.ARGUMENTS
+            for rule, found in broken(setting, part.resource):
+                fault = found._replace(remedy=rule.in_code) if in_code and rule.in_code else found
                 problem = stack.top.problem(fault, rule.id)
                 yield _Finding(problem, self._level(rule, unsafe, credentials=credentials))
 
@@ -457,10 +548,12 @@ class _Draft:
         """Report patterns between which specificity cannot choose, each once, with one of the others."""
         named: set[tuple[str, str]] = set()
         tops = {part.name: part.stacks["PATH"].top for part in self._parts if "PATH" in part.stacks}
-        for group in (self.bases, self.governed):
-            for overlap in overlaps(path_entries(group)):
+        for group in (self.bases,) if self.governed == self.bases else (self.bases, self.governed):
+            for overlap in overlaps(path_entries(group), first=True):
                 # without resources every path is governed; that is nobody's setting, so not the one to mend
                 pair = sorted(overlap, key=lambda entry: entry[1].name not in tops)
+                if (pair[0][0].text, pair[0][1].name) in named:
+                    pair.reverse()
                 (path, resource), (other, rival) = pair
                 if (path.text, resource.name) not in named:
                     named.add((path.text, resource.name))
@@ -534,8 +627,19 @@ def _contradictory(part: _Part) -> Iterator[Problem]:
     for found in contradictions(part.resource):
         remedy = found.remedy
         if part.resource.allow_credentials:
-            remedy = remedy.format(credentials=part.stacks["ALLOW_CREDENTIALS"].top.variable)
+            entry = part.stacks["ALLOW_CREDENTIALS"].top
+            remedy = remedy.format(credentials=f"{entry.variable}={_off(entry)}")
         yield part.problem(found.setting, Fault(found.code, found.message, None, remedy))
+
+
+def _off(entry: Entry) -> str:
+    """Spell false where *entry* was written."""
+    return "False" if entry.kind is Kind.ARGUMENTS else "false"
+
+
+def _is_variable(entry: Entry) -> bool:
+    """Tell whether *entry* is one variable of the operator's: no argument, and no part of JSON or a file."""
+    return entry.kind is Kind.OPERATOR and _VARIABLE.fullmatch(entry.variable) is not None
 
 
 def is_ours(name: str) -> bool:

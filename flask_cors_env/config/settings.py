@@ -323,6 +323,27 @@ def _without_effect(why: str) -> Callable[[Any], Fault | None]:
 _EVERYONE = _switch(Fault("replaced", "has another name here.", None, "Write: CORS_ORIGINS=*"), None)
 _DOMAINS = "Write: CORS_ORIGINS=https://*.example.com"
 
+
+def _headers(_: Any) -> Fault:
+    return Fault("replaced", "has another name here.", None, "Write: CORS_ALLOW_HEADERS, and the names")
+
+
+#: What stands in app.config by habit and changes nothing, without prefix: a warning says so.
+IN_CONFIG: Mapping[str, Fault] = {
+    "HEADERS": Fault(
+        "without-effect",
+        "has no effect, in flask-cors neither.",
+        None,
+        "Remove it; request headers are allowed by CORS_ALLOW_HEADERS",
+    ),
+    "OPTIONS": Fault(
+        "without-effect",
+        "is another program's, and has no effect here.",
+        None,
+        "Write: CORS_IGNORE=CORS_OPTIONS",
+    ),
+}
+
 #: Settings of other packages, without prefix, and what is to be said where one is set; None: nothing.
 FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
     "ALLOW_ALL_ORIGINS": _EVERYONE,

@@ -12,7 +12,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -45,6 +45,10 @@ _PREFIX = re.compile(r"[!#$%&'+\-.^_`|~0-9A-Za-z]+-\*")
 #: What a name has that is a regular expression; some of it may stand in a token, and does in no name.
 _REGEX_HABITS = re.compile(r"[\^$|\\()\[\]{}]|\.[*+]")
 _ANYTHING = re.compile(r"(?:\.|\\w|\[[^\]]*\])[*+]$")
+#: What separates the members of lists elsewhere, and stands in no member of a list of ours.
+_FOREIGN_SEPARATORS = re.compile(r"[;|]")
+#: Where no one spelling is right.
+_AN_ORIGIN = "Write an origin as browsers send it, such as https://app.example.com, or remove it"
 _NO_COMMENT = "Inline comment? docker --env-file and kubectl keep it; write comments on lines of their own"
 
 Element = str | re.Pattern[str]
@@ -108,7 +112,9 @@ def each(value: Any, parse: Callable[[Element], M], make: Callable[[list[M]], V]
     parsed: list[M] = []
     for member in members:
         try:
-            parsed.append(parse(_not_none(member)))
+            _refuse_no_member(member)
+            _refuse_separators(member, parse)
+            parsed.append(parse(member))
         except FaultyValueError as error:
             faults += error.faults
     if faults:
@@ -165,13 +171,34 @@ def _not_a(value: Any, form: str) -> Fault:
     return Fault("wrong-type", f"({type(value).__name__}) is no {form}.", as_text(value))
 
 
-def _not_none(member: Element) -> Element:
-    if isinstance(member, str) and member.strip(_SPACE).lower() == "none":
+def _refuse_no_member(member: Element) -> None:
+    """Refuse an empty member, as ``"".split(",")`` makes, and ``none`` among values."""
+    word = member.strip(_SPACE).lower() if isinstance(member, str) else member
+    if word == "":
+        raise FaultyValueError(Fault("empty-value", "is an empty member of a list.", member, "Remove it"))
+    if word == "none":
         message = "stands among values; it means that there are none."
         raise FaultyValueError(
             Fault("none-among-values", message, member, "Write: none alone, or values alone")
         )
-    return member
+
+
+def _refuse_separators(member: Element, parse: Callable[[Element], Any]) -> None:
+    """Refuse a member that is several, by the separators of other formats: ``GET|POST``, ``a;b``."""
+    text = member if isinstance(member, str) else ""
+    parts = [part for part in map(unquote, _FOREIGN_SEPARATORS.split(text)) if part]
+    if len(parts) < 2 or not all(_is_parsed(parse, part) for part in parts):  # noqa: PLR2004 - one is no list
+        return
+    message = "has another separator than commas, spaces and line ends."
+    raise FaultyValueError(Fault("wrong-separator", message, member, f"Write: {','.join(parts)}"))
+
+
+def _is_parsed(parse: Callable[[Element], Any], part: str) -> bool:
+    try:
+        parse(part)
+    except FaultyValueError:
+        return False
+    return True
 
 
 def plain(member: Element) -> str:
@@ -187,7 +214,8 @@ def _grammar(parse: Callable[[str], V], text: str) -> V:
     try:
         return parse(text)
     except (OriginError, PathError) as error:
-        remedy = None if error.remedy is None else f"Write: {error.remedy}"
+        usual = _AN_ORIGIN if isinstance(error, OriginError) else None
+        remedy = usual if error.remedy is None else f"Write: {error.remedy}"
         raise FaultyValueError(Fault(error.code, error.message, text, remedy)) from None
 
 
@@ -275,20 +303,13 @@ def allow_headers(value: Any) -> tuple[Element, ...]:
 def _request_header(member: Element) -> Element:
     if isinstance(member, re.Pattern):
         return _text_pattern(member)
-    name = member.lower()
     if member == "*":
         return member
     _refuse_variable(member)
     if _REGEX_HABITS.search(member):
         raise FaultyValueError(_regex_name(member, _name_for(member)))
-    for fault in _name_faults(member, name, is_prefix=_PREFIX.fullmatch(member) is not None):
-        raise FaultyValueError(fault)
-    if protocol.is_forbidden_request_header(name):
-        fault = Fault("header-forbidden", "is a request header that no page can set.", member, "Remove it")
-        raise FaultyValueError(fault)
-    if name in protocol.RESPONSE_ONLY:
-        fault = Fault("header-wrong-list", "is a response header.", member, "Move it to EXPOSE_HEADERS")
-        raise FaultyValueError(fault)
+    if _PREFIX.fullmatch(member) is None:
+        _refuse_no_name(member)
     return member
 
 
@@ -311,13 +332,10 @@ def _refuse_variable(text: str) -> None:
         raise FaultyValueError(Fault("value-has-variable", message, text))
 
 
-def _name_faults(member: str, name: str, *, is_prefix: bool = False) -> Iterator[Fault]:
-    if not protocol.is_token(member) or ("*" in member and not is_prefix):
-        yield Fault("header-not-token", "is no field name.", member)
-    elif name in protocol.RESPONSE_FIELDS or name.startswith("access-control-request-"):
-        yield Fault("header-of-protocol", "belongs to the CORS protocol itself.", member, "Remove it")
-    elif is_prefix and name.startswith("access-control-"):
-        yield Fault("header-of-protocol", "covers the CORS protocol's own headers.", member, "Remove it")
+def _refuse_no_name(member: str) -> None:
+    """Refuse what has not the form of a field name; what a name is for is not looked at."""
+    if not protocol.is_token(member) or "*" in member:
+        raise FaultyValueError(Fault("header-not-token", "is no field name.", member))
 
 
 def expose_headers(value: Any) -> tuple[str, ...]:
@@ -336,19 +354,12 @@ def _once_each(names: list[N]) -> tuple[N, ...]:
 
 def _response_header(member: Element) -> str:
     text = plain(member)
-    name = text.lower()
     if text == "*":
         return text
     _refuse_variable(text)
     if _REGEX_HABITS.search(text):
         raise FaultyValueError(_regex_name(text, "Name each header"))
-    for fault in _name_faults(text, name):
-        raise FaultyValueError(fault)
-    if name in protocol.FORBIDDEN_RESPONSE_HEADERS:
-        raise FaultyValueError(Fault("header-forbidden", "can be read by no page.", text, "Remove it"))
-    if name in protocol.REQUEST_ONLY:
-        fault = Fault("header-wrong-list", "is a request header.", text, "Move it to ALLOW_HEADERS")
-        raise FaultyValueError(fault)
+    _refuse_no_name(text)
     return text
 
 

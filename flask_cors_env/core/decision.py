@@ -54,6 +54,7 @@ class Decision(NamedTuple):
         vary: Names to be added to ``Vary``.
         status: What to answer at once, ahead of the application; None where it goes on to the application.
         error: What the application's own function raised, to be logged; or None.
+        origin: The origin that is not listed; None where that is not the case.
     """
 
     kind: Kind
@@ -68,6 +69,7 @@ class Decision(NamedTuple):
     vary: tuple[str, ...] = ()
     status: int | None = None
     error: BaseException | None = None
+    origin: str | None = None
 
     @property
     def reason(self) -> Reason:
@@ -86,32 +88,81 @@ class Decision(NamedTuple):
 
     @property
     def remedy(self) -> Remedy:
-        """Both."""
-        return _remedy(self.resource, self.reasons[0], by_default=Note.DEVELOPMENT_DEFAULT in self.notes)
+        """Both: of a denial all that has to change, where the configuration would take it."""
+        if Note.DEVELOPMENT_DEFAULT in self.notes:
+            return _after_development(self.resource)
+        if self.verdict is not Verdict.DENY:
+            return Remedy(*_change(self, self.reason)[:2])
+        changes = [_change(self, reason) for reason in self.reasons]
+        refused = [change.hint for change in changes if change.is_refused]
+        if refused:
+            return Remedy(None, _joined(self.resource, refused))
+        return Remedy(changes[0].variable, _joined(self.resource, [change.hint for change in changes]))
 
 
 class Remedy(NamedTuple):
-    """What changes an outcome: the full name of a variable, if one does, and one sentence."""
+    """What changes an outcome: the full name of a variable, if one does, and one sentence or several."""
 
     variable: str | None
     hint: str
 
 
-def _remedy(resource: Resource | None, reason: Reason, *, by_default: bool) -> Remedy:
-    """What changes an outcome; *by_default*: one that rests on a default of development."""
-    if reason is Reason.ORIGIN_NOT_LISTED and resource is not None and resource.origin_function is not None:
-        return Remedy(None, "Let the function given as origins let it in.")
-    setting = reason.setting
-    if by_default and resource is not None:
-        setting = "ORIGINS" if "ORIGINS" in resource.defaulted else "ALLOW_HEADERS"
-    variable, place = None, None
-    if setting is not None and resource is None:
-        variable = f"CORS_{setting}"
-    elif setting is not None and resource is not None:
-        place = resource.pinned.get(setting)
-        variable = resource.variable(setting) if place is None else None
-    remedy = (Note.DEVELOPMENT_DEFAULT.remedy if by_default else None) or reason.remedy
-    return Remedy(variable, remedy.format(variable=variable or place))
+class _Change(NamedTuple):
+    """A remedy for one reason, and whether the configuration would refuse the change, as the hint says."""
+
+    variable: str | None
+    hint: str
+    is_refused: bool = False
+
+
+#: What stands in a remedy for what a client sent, which is data of the event and never part of a sentence.
+_PLACEHOLDERS = {"ORIGINS": "<ORIGIN>", "METHODS": "<METHOD>", "ALLOW_HEADERS": "<NAMES>"}
+
+
+def _joined(resource: Resource | None, hints: list[str]) -> str:
+    first = "" if resource is None else resource.first
+    return " ".join(filter(None, [first, *dict.fromkeys(hints)]))
+
+
+def _after_development(resource: Resource | None) -> Remedy:
+    """Name what outside development has to be set for the same outcome."""
+    setting = "ORIGINS" if resource is None or "ORIGINS" in resource.defaulted else "ALLOW_HEADERS"
+    variable = f"CORS_{setting}" if resource is None else resource.variable(setting)
+    return Remedy(variable, (Note.DEVELOPMENT_DEFAULT.remedy or "").format(variable=variable))
+
+
+def _change(decision: Decision, reason: Reason) -> _Change:
+    """Name what changes the outcome that *reason* led to."""
+    resource, setting = decision.resource, reason.setting
+    if setting is None or resource is None:
+        variable = None if setting is None else f"CORS_{setting}"
+        return _Change(variable, reason.remedy.format(variable=variable))
+    if reason is Reason.ORIGIN_NOT_LISTED and resource.origin_function is not None:
+        return _Change(None, "Let the function given as origins let it in.")
+    for value in _refused_values(decision, setting) if reason.verdict is Verdict.DENY else ():
+        objection = None if resource.objection is None else resource.objection(setting, value)
+        if objection is not None:
+            return _Change(None, objection, is_refused=True)
+    place = resource.pinned.get(setting)
+    if place is not None:
+        return _Change(None, reason.remedy.format(variable=place))
+    variable = resource.variable(setting)
+    listed = resource.listed(setting) if setting in _PLACEHOLDERS else []
+    if (
+        setting in _PLACEHOLDERS
+        and resource.names is not None
+        and (resource.is_default(setting) or not listed)
+    ):
+        return _Change(variable, f"Write: {variable}={','.join([*listed, _PLACEHOLDERS[setting]])}")
+    return _Change(variable, reason.remedy.format(variable=variable))
+
+
+def _refused_values(decision: Decision, setting: str) -> tuple[str, ...]:
+    """List what was refused and would have to be added to *setting*."""
+    if setting == "ORIGINS":
+        return () if decision.origin is None else (decision.origin,)
+    is_method = Reason.METHOD_NOT_ALLOWED in decision.reasons
+    return decision.offending[:1] if setting == "METHODS" else decision.offending[is_method:]
 
 
 def decide(policy: Policy, request: Request) -> Decision:
@@ -200,6 +251,7 @@ class _Refusal(NamedTuple):
     reason: Reason
     near: Near | None = None
     error: BaseException | None = None
+    origin: str | None = None
 
 
 def _judge_origin(resource: Resource, request: Request, origin: str) -> Match | _Refusal:
@@ -214,7 +266,7 @@ def _judge_origin(resource: Resource, request: Request, origin: str) -> Match | 
         return _ask(resource, request, origin)
     if origin == "null":
         return _Refusal(Reason.NULL_NOT_ALLOWED)
-    return _Refusal(Reason.ORIGIN_NOT_LISTED, resource.origins.nearest(origin))
+    return _Refusal(Reason.ORIGIN_NOT_LISTED, resource.origins.nearest(origin), origin=origin)
 
 
 def _ask(resource: Resource, request: Request, origin: str) -> Match | _Refusal:
@@ -241,13 +293,14 @@ def _decide_actual(resource: Resource, request: Request, origin: str) -> Decisio
         return Decision(
             kind, Verdict.ALLOW, (found.reason,), resource, found.rule, (), None, notes, fields, resource.vary
         )  # fmt: skip
-    reason, near, error = found
+    reason, near, error, unlisted = found
     status = Status.FORBIDDEN if resource.enforce and request.is_foreign else None
     if kind is Kind.WEBSOCKET and status is None:
         notes = (*notes, Note.NOT_ENFORCED)
     # a denied origin's response varies also where an allowed one's has a constant ACAO
     return Decision(
-        kind, Verdict.DENY, (reason,), resource, None, (), near, notes, (), _ORIGIN, status, error
+        kind, Verdict.DENY, (reason,), resource, None, (), near, notes, (), _ORIGIN, status, error,
+        unlisted,
     )  # fmt: skip
 
 
@@ -293,13 +346,14 @@ def _deny_preflight(
     reasons: tuple[Reason, ...],
     offending: tuple[str, ...] = (),
 ) -> Decision:
-    near, error, vary = None, None, resource.preflight_vary
+    near, error, unlisted, vary = None, None, None, resource.preflight_vary
     if isinstance(found, _Refusal):
         reasons = (found.reason, *reasons)
-        near, error, vary = found.near, found.error, protocol.PREFLIGHT_VARY
+        near, error, unlisted, vary = found.near, found.error, found.origin, protocol.PREFLIGHT_VARY
     status = Status.FORBIDDEN
     return Decision(
-        Kind.PREFLIGHT, Verdict.DENY, reasons, resource, None, offending, near, (), (), vary, status, error
+        Kind.PREFLIGHT, Verdict.DENY, reasons, resource, None, offending, near, (), (), vary, status, error,
+        unlisted,
     )  # fmt: skip
 
 
@@ -348,7 +402,7 @@ def _with_asked(resource: Resource, names: tuple[str, ...]) -> str:
 
 
 def advice(decision: Decision) -> str:
-    """One line for a person at a browser's console: every reason, what was refused, and the first remedy."""
+    """Write one line for a browser's console: every reason, what was refused, and the remedy."""
     parts = [f"{reason.value}: {reason.meaning}" for reason in decision.reasons]
     if decision.offending:
         parts.append(f"Refused: {', '.join(decision.offending)}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from flask_cors_env.core.path import PathIndex, PathPattern, other_readings, ove
 from flask_cors_env.core.request import Request
 
 Fields = tuple[tuple[str, str], ...]
+#: From a setting without prefix and a value to the sentence that refuses that value, or None.
+Objection = Callable[[str, str], str | None]
 
 #: The first version of the canonical policy that says its version, and leaves empty values out; 0.1.0 wrote
 #: version 0.
@@ -47,7 +49,7 @@ def contradictions(resource: Resource) -> list[Contradiction]:
                 "ORIGINS",
                 f'"{"*" if origins.any else "null"}" and credentials do not go together: '
                 "any site could act as the user.",
-                "Name the origins, or set {credentials}=false",
+                "Name the origins, or set {credentials}",
             )
         )
     if resource.allow_credentials and "*" in resource.expose_headers:
@@ -56,7 +58,7 @@ def contradictions(resource: Resource) -> list[Contradiction]:
                 "credentials-with-exposed-wildcard",
                 "EXPOSE_HEADERS",
                 'with credentials "*" is no wildcard but a header of that name.',
-                "Name the headers, or set {credentials}=false",
+                "Name the headers, or set {credentials}",
             )
         )
     if origins.any and (len(origins.patterns) > 1 or resource.origin_function is not None):
@@ -79,13 +81,20 @@ class Resource(ResourceFields):
     Attributes:
         name: ``default``, the operator's name, ``blueprint:<name>`` or ``view:<endpoint>``.
         exempt: Whether *enabled* is false since the view was exempted.
-        pinned: The settings, without prefix, that the program itself decides, with the place to change them.
+        pinned: The settings, without prefix, that no variable decides, with the place to change them.
+        names: The variables that set a value, by setting; of a setting that is neither here nor in *pinned*
+            a default holds. None where that is unknown.
+        objection: Says why a value cannot be added to a setting; None where that is unknown.
+        first: What a remedy says first, or nothing.
         prefix: What its variables begin with.
     """
 
     name: str = DEFAULT
     exempt: bool = False
     pinned: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] | None = None
+    objection: Objection | None = field(default=None, repr=False)
+    first: str = ""
     prefix: str = "CORS_"
     #: Fields of an allowed response whose ACAO is constant; None where it is not.
     constant_fields: Fields | None = field(init=False, repr=False)
@@ -120,8 +129,8 @@ class Resource(ResourceFields):
                 governed.
 
         Raises:
-            ValueError: An origin or path that is not in the grammar, a name that is no token, a method or
-                field that no page can use, or fields that contradict each other.
+            ValueError: An origin or path that is not in the grammar, a name that is no token, a method
+                that no page can use, or fields that contradict each other.
             TypeError: One string in place of a list, or a field that does not exist.
         """
         values = {"paths": ("/*",), **values}
@@ -134,8 +143,19 @@ class Resource(ResourceFields):
         return resource
 
     def variable(self, setting: str) -> str:
-        """The full name of the variable that sets *setting* here."""
-        return setting if setting.startswith("CORS_") else self.prefix + setting
+        """Return the full name of the variable that sets *setting*; an inherited value's own variable."""
+        name = (self.names or {}).get(setting)
+        return name or (setting if setting.startswith("CORS_") else self.prefix + setting)
+
+    def listed(self, setting: str) -> list[str]:
+        """List the entries of ORIGINS, METHODS or ALLOW_HEADERS as they are written."""
+        if setting == "ORIGINS":
+            return [pattern.text for pattern in self.origins]
+        return sorted(self.methods) if setting == "METHODS" else self.allow_headers.texts
+
+    def is_default(self, setting: str) -> bool:
+        """Tell whether nothing sets *setting*, as far as is known."""
+        return self.names is not None and setting not in self.names and setting not in self.pinned
 
     def whole(self) -> dict[str, Any]:
         """Return its name and all fields of the catalogue, as plain values in a fixed order."""
@@ -156,16 +176,10 @@ def _refuse_unsendable(resource: Resource) -> None:
 
 
 def _useless(resource: Resource) -> Iterator[str]:
-    """What no page can use: https://fetch.spec.whatwg.org/#forbidden-method and its like."""
+    """Say which methods no page can use: https://fetch.spec.whatwg.org/#forbidden-method."""
     for method in sorted(resource.methods):
         if method.upper() in protocol.FORBIDDEN_METHODS:
             yield f"no page can use the method {method}"
-    for name in resource.allow_headers.names:
-        if protocol.is_forbidden_request_header(name.lower()) or name.lower() in protocol.RESPONSE_FIELDS:
-            yield f"no page can send {name}"
-    for name in resource.expose_headers:
-        if name.lower() in protocol.FORBIDDEN_RESPONSE_HEADERS | protocol.RESPONSE_FIELDS:
-            yield f"no page can read {name}"
 
 
 def _prepare(resource: Resource) -> dict[str, Any]:

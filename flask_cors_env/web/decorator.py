@@ -28,7 +28,7 @@ from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.state import state_of
 
 _SOURCE = "the arguments of @cross_origin"
-_OFF = "allow_credentials"
+_OFF = "allow_credentials=False"
 _LOG = logging.getLogger("flask_cors_env")
 #: How deep a wrapper is looked for in what functions were closed over.
 _DEPTH = 4

@@ -226,8 +226,8 @@ def allowed(made, reason, rule, fields, **rest):
     return Decision(ACTUAL, ALLOW, (reason,), made, rule, **{"fields": fields, "vary": ORIGIN, **rest})
 
 
-def denied(made, reason, near=None, *, status=None):
-    return Decision(ACTUAL, DENY, (reason,), made, near=near, vary=ORIGIN, status=status)
+def denied(made, reason, near=None, *, status=None, origin=None):
+    return Decision(ACTUAL, DENY, (reason,), made, near=near, vary=ORIGIN, status=status, origin=origin)
 
 
 @pytest.mark.parametrize(
@@ -311,20 +311,25 @@ def test_an_origin_beyond_the_limit_is_denied_under_a_wildcard_too_and_its_answe
         ("*", Reason.ORIGIN_MALFORMED, None),
         (f"{APP}, {EVIL}", Reason.ORIGIN_MALFORMED, None),
         (f"{APP}\r\nX: 1", Reason.ORIGIN_MALFORMED, None),
-        ("file://", Reason.ORIGIN_MALFORMED, None),
+        ("file://", Reason.ORIGIN_NOT_LISTED, None),
+        ("file:///", Reason.ORIGIN_MALFORMED, None),
+        ("capacitor://", Reason.ORIGIN_NOT_LISTED, None),
+        ("wss://app.example.com", Reason.ORIGIN_MALFORMED, Near(APP, Difference.SCHEME)),
+        ("data://x", Reason.ORIGIN_MALFORMED, None),
         (LONGEST, Reason.ORIGIN_NOT_LISTED, None),
         (LONGEST + "a", Reason.ORIGIN_MALFORMED, None),
     ],
 )
 def test_an_origin_that_none_lets_in_is_denied_with_its_reason_and_nearest_entry(origin, reason, near):
     made = resource(allow_credentials=True, expose_headers=["X-A"])
-    assert decide_within(made, get(origin)) == denied(made, reason, near)
+    unlisted = origin if reason is Reason.ORIGIN_NOT_LISTED else None
+    assert decide_within(made, get(origin)) == denied(made, reason, near, origin=unlisted)
     assert decide_within(dataclasses.replace(made, enforce=True), get(origin)).status == 403
 
 
 def test_a_denial_is_answered_at_once_only_where_that_is_enforced():
     made = resource(enforce=True)
-    assert decide_within(made, get(EVIL)) == denied(made, Reason.ORIGIN_NOT_LISTED, status=403)
+    assert decide_within(made, get(EVIL)) == denied(made, Reason.ORIGIN_NOT_LISTED, status=403, origin=EVIL)
     assert decide_within(made, get()) == allowed(made, Reason.ORIGIN_EXACT, APP, (acao(),))
 
 
@@ -465,7 +470,8 @@ def test_a_denial_names_all_that_failed_in_order():
     decision = decide_within(made, preflight("PUT", "x-b,x-a", "http://app.example.com"), explained=True)
     reasons = (Reason.ORIGIN_NOT_LISTED, METHOD, HEADER)
     near = Near(APP, Difference.SCHEME)
-    assert decision == refused(made, *reasons, offending=("PUT", "x-a", "x-b"), near=near)
+    expected = refused(made, *reasons, offending=("PUT", "x-a", "x-b"), near=near)
+    assert decision == expected._replace(origin="http://app.example.com")
     malformed = decide_within(made, preflight("", "x y", "null"), explained=True)
     assert malformed == refused(made, Reason.NULL_NOT_ALLOWED, MALFORMED)
 
@@ -561,7 +567,9 @@ def test_in_development_a_method_s_name_is_not_taken_for_a_header_s():
 )
 def test_in_development_a_refused_origin_and_a_malformed_request_get_no_fields(request_, reason):
     made = resource()
-    assert decide_within(made, request_, explained=True) == refused(made, reason)
+    unlisted = EVIL if reason is Reason.ORIGIN_NOT_LISTED else None
+    expected = refused(made, reason)._replace(origin=unlisted)
+    assert decide_within(made, request_, explained=True) == expected
 
 
 def test_only_the_policy_of_development_explains():
@@ -646,7 +654,8 @@ def test_advice_is_one_line_with_every_reason_what_was_refused_and_the_nearest_e
         "method_not_allowed: The preflight asks for a method that is not allowed; "
         "methods compare with their case. "
         "header_not_allowed: The preflight asks for request-header names that are not allowed. "
-        "Refused: PUT, x-a. Nearest entry: https://app.example.com (scheme). Add the origin to CORS_ORIGINS."
+        "Refused: PUT, x-a. Nearest entry: https://app.example.com (scheme). Add the origin to CORS_ORIGINS. "
+        "Add the method to CORS_METHODS. Add the names to CORS_ALLOW_HEADERS."
     )
 
 
