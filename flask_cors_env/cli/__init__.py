@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 import click
 
 #: The commands that stand in modules of their own, as ``command``.
 _MODULES = {
     "blame": "turns",
+    "key": "sealing",
     "replay": "outcomes",
     "report": "report",
     "suggest": "proposal",
     "tail": "tailing",
+    "verify": "records",
 }
 
 
@@ -35,6 +38,20 @@ class _Commands(click.Group):
             return super().get_command(ctx, cmd_name)
         command: click.Command = import_module(f"{__name__}.{_MODULES[cmd_name]}").command
         return command
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """The context, or an error that a terminal can take."""
+        from flask_cors_env.cli.ending import ending  # noqa: PLC0415 - see above
+
+        with ending():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is asked for."""
+        from flask_cors_env.cli.ending import ending  # noqa: PLC0415 - see above
+
+        with ending():
+            return super().invoke(ctx)
 
 
 @click.group(cls=_Commands)
@@ -189,24 +206,6 @@ def probe(  # noqa: PLR0913 - one parameter an option
     made = probing.probe(state, app, base, asking)
     probing.echo(made, as_plain_json=as_plain_json)
     ctx.exit(made.status)
-
-
-@cors.command()
-@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
-@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
-@click.pass_context
-def verify(ctx: click.Context, *, logs: tuple[str, ...], as_plain_json: bool) -> None:
-    """Account for every record of every writer; exit 1 if one is missing, or there is none. - is stdin."""
-    from flask_cors_env.answers.files import LogError, expanded, lines  # noqa: PLC0415 - see above
-    from flask_cors_env.answers.verify import verify as account  # noqa: PLC0415 - see above
-    from flask_cors_env.cli import records  # noqa: PLC0415 - see above
-
-    try:
-        found = account(lines(name) for name in expanded(logs))
-    except (LogError, OSError) as error:
-        raise click.UsageError(str(error)) from None
-    records.echo(found, as_plain_json=as_plain_json)
-    ctx.exit(0 if records.proves(found) else 1)
 
 
 @cors.command()

@@ -104,6 +104,7 @@ class Inputs:
         sink_fault: Says what is wrong with the file that the audit log is to go to, or None where nothing is.
             Not asked where that is another machine's, or open already.
         texts: Reads the env file and the policy file; each of them once.
+        key_fault: Likewise of the key file: whether it cannot be read, else replaced; and a sentence.
     """
 
     environ: Mapping[str, str]
@@ -124,6 +125,7 @@ class Inputs:
     whole: bool = True
     sink_fault: Callable[[str], str | None] | None = None
     texts: Texts = field(default_factory=Texts, repr=False, compare=False)
+    key_fault: Callable[[str], tuple[bool, str] | None] | None = None
 
 
 class Leaf(NamedTuple):
@@ -500,6 +502,7 @@ class _Draft:
             yield _Finding(problem, Level.ERROR)
         yield from self._unused()
         yield from self._unread()
+        yield from self._key()
 
     def _with_objection(self, problem: Problem) -> Problem:
         """Say beside the corrected spelling that the rules of the environment refuse that too, if they do."""
@@ -579,6 +582,24 @@ class _Draft:
         if stack is not None and message is not None:
             remedy = "Name a file that the server can write, or: stderr"
             yield stack.top.problem(Fault("audit-sink", message, stack.value, remedy))
+
+    def _key(self) -> Iterator[_Finding]:
+        """A key file that cannot be read; warnings for one that cannot be replaced, or seals nothing."""
+        stack, look = self._merged.app.get("AUDIT_KEY_FILE"), self._inputs.key_fault
+        if not look or stack is None or stack.value is None:
+            return
+        path = stack.value
+        found = look(path)
+        if found is not None:
+            is_unreadable, message = found
+            code = "key-unreadable" if is_unreadable else "key-not-advanced"
+            remedy = "Let the server read the file and write its folder; to make one: flask cors key FILE"
+            problem = stack.top.problem(Fault(code, message, path, remedy))
+            yield _Finding(problem, Level.ERROR if is_unreadable else Level.WARN)
+        if self.app["AUDIT_SINK"] == "app" or self.app["AUDIT_FORMAT"] == "console":
+            message = "seals nothing: only JSON lines of our own are sealed, and this log goes another way."
+            fault = Fault("key-unused", message, path, "Set CORS_AUDIT_SINK and CORS_AUDIT_FORMAT=json")
+            yield _Finding(stack.top.problem(fault), Level.WARN)
 
     def _unread(self) -> Iterator[_Finding]:
         """Report a ``.env`` with ``CORS_`` lines that nobody read, where no env file is named."""

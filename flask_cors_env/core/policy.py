@@ -323,7 +323,7 @@ class Policy:
         return {**version, "environment": self.environment, "resources": written}
 
     def canonical_json(self) -> str:
-        """`canonical` as JSON without white space: what the policy's id is the digest of."""
+        """Return `canonical` as JSON without white space: the policy's id is the digest of this text."""
         return json.dumps(self.canonical(), separators=(",", ":"))
 
     def __repr__(self) -> str:

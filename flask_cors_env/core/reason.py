@@ -30,12 +30,22 @@ class Difference(StrEnum):
     LOOPBACK_NAME = "loopback_name"
 
 
+class About(StrEnum):
+    """What of a request a reason is about."""
+
+    ORIGIN = "origin"
+    METHOD = "method"
+    HEADER = "header"
+    PATH = "path"
+
+
 class Reason(StrEnum):
     """
     Why a decision came out as it did.
 
     Attributes:
         verdict: What it comes to.
+        about: What of the request it is about; a preflight's malformed field may be either of two.
         setting: The setting that changes the outcome, without its prefix; None where no setting does.
         meaning: One sentence for the reference.
         remedy: One sentence for whoever wants another outcome; ``{variable}`` stands for the setting's
@@ -43,117 +53,129 @@ class Reason(StrEnum):
     """
 
     verdict: Verdict
+    about: frozenset[About]
     setting: str | None
     meaning: str
     remedy: str
 
-    def __new__(cls, code: str, verdict: Verdict, setting: str | None, meaning: str, remedy: str) -> Reason:
-        """Make the member from its code and what is said of it."""
+    def __new__(  # noqa: PLR0913, PLR0917 - one parameter an attribute
+        cls, code: str, verdict: Verdict, about: str, setting: str | None, meaning: str, remedy: str
+    ) -> Reason:
+        """Make the member from its code and what is said of it; *about* is written ``method,header``."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.verdict = verdict
+        member.about = frozenset(map(About, about.split(",")))
         member.setting = setting
         member.meaning = meaning
         member.remedy = remedy
         return member
 
     ORIGIN_EXACT = (
-        "origin_exact", Verdict.ALLOW, "ORIGINS",
+        "origin_exact", Verdict.ALLOW, About.ORIGIN, "ORIGINS",
         "The origin is listed.",
         "To shut it out, remove it from {variable}.",
     )  # fmt: skip
     ORIGIN_PATTERN = (
-        "origin_pattern", Verdict.ALLOW, "ORIGINS",
+        "origin_pattern", Verdict.ALLOW, About.ORIGIN, "ORIGINS",
         "A pattern covers the origin: subdomains, any loopback port, or a compiled pattern.",
         "To shut it out, narrow the pattern in {variable}.",
     )  # fmt: skip
     ORIGIN_ANY = (
-        "origin_any", Verdict.ALLOW, "ORIGINS",
+        "origin_any", Verdict.ALLOW, About.ORIGIN, "ORIGINS",
         "The resource is open to every origin.",
         "To close it, name the origins in {variable}.",
     )  # fmt: skip
     ORIGIN_CALLABLE = (
-        "origin_callable", Verdict.ALLOW, "ORIGINS",
+        "origin_callable", Verdict.ALLOW, About.ORIGIN, "ORIGINS",
         "The application's own function let the origin in.",
         "To shut it out, change the function given as origins.",
     )  # fmt: skip
     NULL_ALLOWED = (
-        "null_allowed", Verdict.ALLOW, "ORIGINS",
+        "null_allowed", Verdict.ALLOW, About.ORIGIN, "ORIGINS",
         "The opaque origin is listed; every sandboxed page has it.",
         'To shut it out, remove "null" from {variable}.',
     )  # fmt: skip
 
     NO_ORIGIN = (
-        "no_origin", Verdict.SKIP, None,
+        "no_origin", Verdict.SKIP, About.ORIGIN, None,
         "There is no Origin field: not a CORS request.",
         "Nothing to do.",
     )  # fmt: skip
     SAME_ORIGIN = (
-        "same_origin", Verdict.SKIP, None,
+        "same_origin", Verdict.SKIP, About.ORIGIN, None,
         "The page is of the request's own origin, so the browser asks no permission.",
         "Nothing to do.",
     )  # fmt: skip
     ROUTE_EXEMPT = (
-        "route_exempt", Verdict.SKIP, None,
+        "route_exempt", Verdict.SKIP, About.PATH, None,
         "The view was exempted with cors.exempt.",
         "Remove the exemption from the view.",
     )  # fmt: skip
     DISABLED = (
-        "disabled", Verdict.SKIP, "ENABLED",
+        "disabled", Verdict.SKIP, About.PATH, "ENABLED",
         "The resource is switched off.",
         "Set {variable}=true.",
     )  # fmt: skip
     APP_HEADERS = (
-        "app_headers", Verdict.SKIP, "RESOURCES__<NAME>__PATH",
+        "app_headers", Verdict.SKIP, About.PATH, "RESOURCES__<NAME>__PATH",
         "No resource covers the path, or a layer answered it without Flask; the response has CORS fields.",
         "To govern it here, add a resource for the path: {variable}.",
     )  # fmt: skip
 
     NO_RESOURCE = (
-        "no_resource", Verdict.DENY, "RESOURCES__<NAME>__PATH",
+        "no_resource", Verdict.DENY, About.PATH, "RESOURCES__<NAME>__PATH",
         "No resource covers the path, so the response has no fields and a browser will refuse it.",
         "Add a resource for the path: {variable}.",
     )  # fmt: skip
     ORIGIN_NOT_LISTED = (
-        "origin_not_listed", Verdict.DENY, "ORIGINS",
+        "origin_not_listed", Verdict.DENY, About.ORIGIN, "ORIGINS",
         "No entry lets the origin in.",
         "Add the origin to {variable}.",
     )  # fmt: skip
     NULL_NOT_ALLOWED = (
-        "null_not_allowed", Verdict.DENY, None,
+        "null_not_allowed", Verdict.DENY, About.ORIGIN, None,
         "The origin is opaque: a sandboxed frame, a local file, or a redirect across origins.",
         "Serve the page from an origin of its own, and list that.",
     )  # fmt: skip
     ORIGIN_MALFORMED = (
-        "origin_malformed", Verdict.DENY, None,
+        "origin_malformed", Verdict.DENY, About.ORIGIN, None,
         "The Origin field holds no serialized origin; no browser sends that.",
         "Look at the client, or at the proxy in between.",
     )  # fmt: skip
     METHOD_NOT_ALLOWED = (
-        "method_not_allowed", Verdict.DENY, "METHODS",
+        "method_not_allowed", Verdict.DENY, About.METHOD, "METHODS",
         "The preflight asks for a method that is not allowed; methods compare with their case.",
         "Add the method to {variable}.",
     )  # fmt: skip
     HEADER_NOT_ALLOWED = (
-        "header_not_allowed", Verdict.DENY, "ALLOW_HEADERS",
+        "header_not_allowed", Verdict.DENY, About.HEADER, "ALLOW_HEADERS",
         "The preflight asks for request-header names that are not allowed.",
         "Add the names to {variable}.",
     )  # fmt: skip
     REQUEST_MALFORMED = (
-        "request_malformed", Verdict.DENY, None,
+        "request_malformed", Verdict.DENY, "method,header", None,
         "A preflight field is no method, no list of field names, or too long; no browser sends that.",
         "Look at the client, or at the proxy in between.",
     )  # fmt: skip
     PATH_AMBIGUOUS = (
-        "path_ambiguous", Verdict.DENY, None,
+        "path_ambiguous", Verdict.DENY, About.PATH, None,
         "The path has a dot segment or a backslash once decoded, and a resource that it may mean enforces.",
         "Request the path in its plain form: no dot segments, no backslashes, not even encoded ones.",
     )  # fmt: skip
     INTERNAL_ERROR = (
-        "internal_error", Verdict.DENY, None,
+        "internal_error", Verdict.DENY, About.ORIGIN, None,
         "Something failed while deciding, so nothing is shared.",
         "Look at the exception in the application's log.",
     )  # fmt: skip
+
+
+def reason_about(code: str) -> frozenset[About]:
+    """Return what the reason *code* is about; nothing for a reason of a later version."""
+    return _ABOUT.get(code, frozenset())
+
+
+_ABOUT = {reason.value: reason.about for reason in Reason}
 
 
 class Note(StrEnum):

@@ -343,7 +343,7 @@ class Exchange:
                 log.lose(error)
             is_due = False
         if is_due:
-            uid = self._uid = log.emit(record, own)
+            uid = self._uid = log.emit(record, own, apart=not is_served or self.request is None)
         if receivers:
             asked, event = outcome.request._replace(path=self.path), {**record.rest.fields, **own.fields}
             tell(cors_decided, log.sender, request=asked, decision=outcome.decision, event=event, uid=uid)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
-from flask import Blueprint, Flask, current_app
+from flask import Blueprint, Flask, current_app, has_app_context
 from werkzeug.local import LocalProxy
 
 from flask_cors_env.core.decision import Decision
@@ -134,13 +134,17 @@ class CORS:
 
         Before the first request it is the one that `init_app` judged.
         """
-        return _required(app).policy
+        return _required(app, self._apps).policy
 
     def reload(self, app: Flask | None = None) -> Policy:
         """
-        Read the sources of *app*, or of the current app, again, and decide by what they say from now on.
+        Read the sources of *app* again, and decide by what they say from now on.
 
         The environment stays the one that was found. Requests under way keep the policy they began with.
+
+        Args:
+            app: None for the current app, and outside of an app context, as in a signal handler, for the one
+                app that this object governs.
 
         Returns:
             The policy that holds now.
@@ -148,7 +152,7 @@ class CORS:
         Raises:
             CORSConfigError: With every problem; the policy stays as it was, and the log says so.
         """
-        return _required(app).reload("reload")
+        return _required(app, self._apps).reload("reload")
 
     def decide(
         self,
@@ -180,7 +184,7 @@ class CORS:
             ValueError: No browser could ask for the URL.
         """
         names = headers.replace(",", " ").split() if isinstance(headers, str) else headers
-        state = _required(app)
+        state = _required(app, self._apps)
         state.look_again()
         return state.decisions(origin, method, path, names)[0]
 
@@ -200,7 +204,9 @@ def _refuse_late(app: Flask) -> None:
         _LOG.warning("flask-cors is active on this app too; remove it, since both write the same fields")
 
 
-def _required(app: Flask | None) -> State:
+def _required(app: Flask | None, governed: Collection[Flask]) -> State:
+    if app is None and not has_app_context() and len(governed) == 1:
+        app = next(iter(governed))
     state = state_of(current_app if app is None else app)
     if state is None:
         raise RuntimeError("this app has no CORS policy; call init_app first")

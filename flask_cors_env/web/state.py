@@ -21,9 +21,11 @@ from urllib.parse import quote
 from flask import Blueprint, Flask
 from werkzeug.test import EnvironBuilder
 
+from flask_cors_env.audit import seal
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.loaded import write_policy
 from flask_cors_env.audit.opening import open_log
+from flask_cors_env.audit.routes import LoggingRoute
 from flask_cors_env.audit.signals import cors_policy_changed, tell
 from flask_cors_env.audit.sink import why_not
 from flask_cors_env.config.build import Built, Inputs, Scope, build, is_ours
@@ -149,17 +151,19 @@ class State:
         self.ready: Active | None = None
         self._watch: Watch | None = None
         self._server: str | None = None
-        self._locks: dict[str, threading.Lock] = {}
+        self._reloads = 0
+        self._locks: dict[int, threading.RLock] = {}
 
     @property
-    def _lock(self) -> threading.Lock:
+    def _lock(self) -> threading.RLock:
         """
         The lock of all that replaces the policy, made where it is first needed.
 
         A server that loads the app and then lets gevent replace locks (``gunicorn --preload``) would be left
-        with one that stops every greenlet.
+        with one that stops every greenlet. A child gets its own: whoever held the parent's is not there. A
+        signal handler may reload while its thread holds the lock.
         """
-        return self._locks.setdefault("policy", threading.Lock())
+        return self._locks.setdefault(os.getpid(), threading.RLock())
 
     @property
     def has_served(self) -> bool:
@@ -206,7 +210,7 @@ class State:
 
     def judge(self, *, command: bool = False, as_environment: str | None = None) -> None:
         """Read all sources and judge them; raises CORSConfigError."""
-        inputs = replace(self._read(None), command=command, sink_fault=why_not)
+        inputs = replace(self._read(None), command=command, sink_fault=why_not, key_fault=seal.why_not)
         self._built, self._selector = self._build(inputs, as_environment)
 
     def look_again(self) -> None:
@@ -317,17 +321,17 @@ class State:
     def reload(self, trigger: str) -> Policy:
         """Read and judge all sources anew, and swap one reference; raises CORSConfigError."""
         with self._lock:
-            old = self._active
-            texts = self._texts.again()
-            if old is None:
-                kept, self._texts = self._texts, texts
+            self._reloads += 1
+            if self._active is None:
+                kept, self._texts = self._texts, self._texts.again()
                 try:
                     self.judge()
                 except CORSConfigError:
                     self._texts = kept
                     raise
                 return self.policy
-            found, built = self._read_again(old, texts), self.built
+            old, found = self._read_again(self._active)
+            built = self.built
         return self._announce(old, found, built, trigger).policy
 
     def _look(self, active: Active, watch: Watch) -> Active:
@@ -339,7 +343,7 @@ class State:
             found: Active | CORSConfigError = old
             texts = self._texts.again() if watch.changed() else None
             if texts is not None and watch.took(texts.identities):
-                found = self._read_again(old, texts)
+                old, found = self._read_again(old, texts)
             built = self.built
         finally:
             self._lock.release()
@@ -349,21 +353,36 @@ class State:
             _LOG.error("CORS: the policy stays as it was: %s", error)
             return old
 
-    def _read_again(self, old: Active, texts: Texts) -> Active | CORSConfigError:
-        """Serve what *texts* make, or return what is wrong with them; nothing is logged yet."""
-        environment = self.built.environment.name
-        inputs = replace(self._read(self._server), environment=environment, texts=texts)
-        try:
-            built, selector = self._build(inputs)
-        except CORSConfigError as error:
-            return error
-        self._texts = texts
-        self._built = replace(built, environment=self.built.environment)
-        self._selector = selector
-        self._late = {}
-        return self._serve_with(
-            Active(built.policy, old.log, selector, is_plain=old.is_plain, layers=old.layers)
-        )
+    def _read_again(self, old: Active, texts: Texts | None = None) -> tuple[Active, Active | CORSConfigError]:
+        """
+        Serve what *texts* make, or return what is wrong with them; nobody is told yet. None: read them now.
+
+        A signal handler that reloads meanwhile reads later: what was read here is then read once more.
+
+        Returns:
+            What was replaced, and what replaced it.
+        """
+        while True:
+            reloads = self._reloads
+            inputs = replace(self._read(self._server), environment=self.built.environment.name)
+            texts = texts or self._texts.again()
+            try:
+                built, selector = self._build(replace(inputs, texts=texts))
+            except CORSConfigError as error:
+                return self._active or old, error
+            if reloads != self._reloads:
+                texts = None
+                continue
+            old = self._active or old
+            self._texts = texts
+            self._built = replace(built, environment=self.built.environment)
+            self._selector = selector
+            self._late = {}
+            active = Active(built.policy, old.log, selector, is_plain=old.is_plain, layers=old.layers)
+            self._serve_with(active)
+            if reloads == self._reloads:
+                return old, active
+            texts = None
 
     def _announce(self, old: Active, found: Active | CORSConfigError, built: Built, trigger: str) -> Active:
         """Tell the log and who listens, once no lock is held: both may ask the app, or reload it."""
@@ -387,7 +406,12 @@ class State:
             if self._error is not None:
                 raise self._error
             try:
-                active, built = self._serve_with(self._begin(environ)), self.built
+                reloads = self._reloads
+                active = self._serve_with(self._begin(environ))
+                while reloads != self._reloads:  # by a signal handler, which has read later
+                    reloads = self._reloads
+                    active = self._serve_with(self._begin(environ))
+                built = self.built
             except CORSConfigError as error:
                 self._error = error
                 raise
@@ -545,12 +569,25 @@ def _tell(built: Built, active: Active, app: Flask) -> None:
     log = active.log
     with contextlib.suppress(Exception):  # a handler of the app's
         _warn(built)
+        _warn_of_format(log)
     told = {name: ",".join(sorted(values)) for name, values in _told(built, active.layers, app).items()}
     values = {"cors.policy.because": built.environment.because, **told}
     try:
         write_policy(log, built.policy.id, built.policy.canonical_json(), values)
     except Exception as error:  # noqa: BLE001 - a pipeline of the app's; what it does later is counted too
         log.lose(error)
+
+
+def _warn_of_format(log: AuditLog) -> None:
+    """Say once that a handler of the app's writes the log so that `flask cors` cannot read it again."""
+    route = log.route()
+    text = route.unread() if isinstance(route, LoggingRoute) else None
+    if text is not None:
+        _LOG.warning(
+            "CORS: flask cors reads the audit log only with --prefix: a line begins %a, and its format names "
+            "the logger nowhere, or not where readers look. Take logging's BASIC_FORMAT",
+            text[:60],
+        )
 
 
 def _warn(built: Built) -> None:

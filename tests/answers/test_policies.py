@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from recorded import Log
 
 from flask_cors_env import Policy, Resource
 from flask_cors_env.answers.policies import parse_policy, policies
-from flask_cors_env.answers.timeline import timeline
+from flask_cors_env.answers.timeline import policy_id, timeline
 
 ORIGINS = (
     "https://app.example.com", "https://*.example.net:8443", "http://localhost:*", "null",
@@ -144,3 +145,30 @@ def test_a_resource_with_a_field_that_is_not_known_here_makes_no_policy():
     document = Policy([Resource.parse()]).canonical()
     document["resources"][0]["later"] = True
     assert parse_policy(json.dumps(document)) is None
+
+
+def test_a_canonical_policy_names_its_version_and_leaves_out_what_is_not_set():
+    policy = Policy([Resource.parse(origins=["https://a.example"], allow_credentials=True)])
+    assert policy.canonical() == {
+        "v": 1,
+        "environment": "production",
+        "resources": [
+            {
+                "name": "default",
+                "paths": ["/*"],
+                "origins": ["https://a.example"],
+                "allow_credentials": True,
+            }
+        ],
+    }
+    assert Policy([replace(Resource.parse(), enabled=False)]).canonical()["resources"][0]["enabled"] is False
+
+
+def test_a_document_of_a_later_version_is_not_taken_for_a_policy_of_this_one():
+    document = Policy([Resource.parse()]).canonical() | {"v": 2}
+    name = policy_id(json.dumps(document, separators=(",", ":")))
+    log = Log()
+    log.load(Policy([Resource.parse()]))
+    (record,) = timeline(log.found.others)
+    later = record._replace(id=name, document=json.dumps(document, separators=(",", ":")))
+    assert policies([later]) == {}

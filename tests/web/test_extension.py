@@ -123,7 +123,7 @@ def test_the_policy_is_told_once_and_whole(capfd):
         app.test_client().get("/items")
     parts = events(capfd.readouterr().err, "cors.policy.loaded")
     assert [part["cors.policy.part"] for part in parts] == list(range(1, parts[0]["cors.policy.parts"] + 1))
-    assert "".join(part["cors.policy"] for part in parts) == cors.policy(app).canonical_json()
+    assert "".join(part["cors.policy.document"] for part in parts) == cors.policy(app).canonical_json()
     assert {part["cors.policy.id"] for part in parts} == {cors.policy(app).id}
 
 
