@@ -103,8 +103,8 @@ class Inputs:
         whole: Whether paths are governed, and not only the scopes.
         sink_fault: Says what is wrong with the file that the audit log is to go to, or None where nothing is.
             Not asked where that is another machine's, or open already.
-        texts: Reads the env file and the policy file; each of them once.
         key_fault: Likewise of the key file: whether it cannot be read, else replaced; and a sentence.
+        texts: Reads the env file and the policy file; each of them once.
     """
 
     environ: Mapping[str, str]
@@ -124,8 +124,8 @@ class Inputs:
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
     sink_fault: Callable[[str], str | None] | None = None
-    texts: Texts = field(default_factory=Texts, repr=False, compare=False)
     key_fault: Callable[[str], tuple[bool, str] | None] | None = None
+    texts: Texts = field(default_factory=Texts, repr=False, compare=False)
 
 
 class Leaf(NamedTuple):

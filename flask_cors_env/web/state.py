@@ -322,15 +322,16 @@ class State:
         """Read and judge all sources anew, and swap one reference; raises CORSConfigError."""
         with self._lock:
             self._reloads += 1
+            texts = self._texts.again()
             if self._active is None:
-                kept, self._texts = self._texts, self._texts.again()
+                kept, self._texts = self._texts, texts
                 try:
                     self.judge()
                 except CORSConfigError:
                     self._texts = kept
                     raise
                 return self.policy
-            old, found = self._read_again(self._active)
+            old, found = self._read_again(self._active, texts)
             built = self.built
         return self._announce(old, found, built, trigger).policy
 
@@ -353,9 +354,9 @@ class State:
             _LOG.error("CORS: the policy stays as it was: %s", error)
             return old
 
-    def _read_again(self, old: Active, texts: Texts | None = None) -> tuple[Active, Active | CORSConfigError]:
+    def _read_again(self, old: Active, texts: Texts) -> tuple[Active, Active | CORSConfigError]:
         """
-        Serve what *texts* make, or return what is wrong with them; nobody is told yet. None: read them now.
+        Serve what *texts* make, or return what is wrong with them; nothing is logged yet.
 
         A signal handler that reloads meanwhile reads later: what was read here is then read once more.
 
@@ -364,14 +365,14 @@ class State:
         """
         while True:
             reloads = self._reloads
-            inputs = replace(self._read(self._server), environment=self.built.environment.name)
-            texts = texts or self._texts.again()
+            environment = self.built.environment.name
+            inputs = replace(self._read(self._server), environment=environment, texts=texts)
             try:
-                built, selector = self._build(replace(inputs, texts=texts))
+                built, selector = self._build(inputs)
             except CORSConfigError as error:
                 return self._active or old, error
             if reloads != self._reloads:
-                texts = None
+                texts = self._texts.again()
                 continue
             old = self._active or old
             self._texts = texts
@@ -382,7 +383,7 @@ class State:
             self._serve_with(active)
             if reloads == self._reloads:
                 return old, active
-            texts = None
+            texts = self._texts.again()
 
     def _announce(self, old: Active, found: Active | CORSConfigError, built: Built, trigger: str) -> Active:
         """Tell the log and who listens, once no lock is held: both may ask the app, or reload it."""
