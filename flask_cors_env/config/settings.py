@@ -276,7 +276,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT_KEY_FILE",
         Scope.APP,
-        Type(values.absolute_path, _STRING),
+        _TEXT,
         "a path",
         "A file that `flask cors key` made: our own log lines are sealed by it, and `flask cors verify "
         "--key-file` proves them. The app must be able to replace it, and needs its folder for that. "
