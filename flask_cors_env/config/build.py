@@ -443,7 +443,7 @@ class _Draft:
         self._merged = merged
         self._environment = environment.name
         self._inputs = inputs
-        self._place_sink()
+        self._place_log()
         self.app = {s.name: default(s.name, environment.name) for s in SETTINGS if s.for_app}
         self.app |= {name: stack.value for name, stack in merged.app.items() if stack.value is not None}
         owners: dict[str, tuple[Path, ...]] = {
@@ -459,8 +459,11 @@ class _Draft:
         self.bases = tuple(part.resource for part in self._bases)
         self.governed = tuple(part.resource for part in self._governed)
 
-    def _place_sink(self) -> None:
-        """Have a relative path of the audit log mean the folder that it meant at the start."""
+    def _place_log(self) -> None:
+        """Have a relative path of the audit log, or of its key, mean what it meant at the start."""
+        key = self._merged.app.get("AUDIT_KEY_FILE")
+        if key is not None and key.value is not None:
+            key.value = self._inputs.texts.absolute(key.value)
         stack = self._merged.app.get("AUDIT_SINK")
         kind, _, path = ("" if stack is None or stack.value is None else stack.value).partition(":")
         if stack is not None and path:

@@ -276,7 +276,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT_KEY_FILE",
         Scope.APP,
-        Type(values.absolute_path, _STRING),
+        _TEXT,
         "a path",
         "A file that `flask cors key` made: our own log lines are sealed by it, and `flask cors verify "
         "--key-file` proves them. The app must be able to replace it, and needs its folder for that. "
@@ -351,6 +351,7 @@ FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
     "ORIGIN_REGEX_WHITELIST": _replaced(_DOMAINS),
     **_expressions("ORIGIN ORIGINS ALLOW_ORIGIN ALLOW_ORIGINS ALLOWED_ORIGIN ALLOWED_ORIGINS", _DOMAINS),
     **_expressions("HEADERS ALLOW_HEADERS ALLOWED_HEADERS", "Write: CORS_ALLOW_HEADERS=X-Team-*"),
+    "HEADERS": _headers,
     "URLS_REGEX": _replaced("Write: CORS_RESOURCES__<NAME>__PATH=/api/*"),
     "ORIGINS_FILE": _replaced("Write: CORS_CONFIG_FILE, and the origins in that file"),
     "SEND_WILDCARD": _without_effect("a policy for every origin always sends *"),

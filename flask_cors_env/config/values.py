@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -439,11 +438,6 @@ def text(value: Any) -> str:
     if faults:
         raise FaultyValueError(*faults)
     return found
-
-
-def absolute_path(value: Any) -> str:
-    """A path, absolute from now on: a server may change its working directory later."""
-    return os.path.abspath(text(value))  # noqa: PTH100 - no link is to be followed
 
 
 def sink(value: Any) -> str:

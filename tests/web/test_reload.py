@@ -11,6 +11,7 @@ from apps import APP, EVIL, events, preflight
 from flask import Flask
 
 from flask_cors_env import CORS, CORSConfigError, cors_policy_changed
+from flask_cors_env.audit.seal import make_key
 from flask_cors_env.config.texts import identity
 from flask_cors_env.web.reload import Watch
 
@@ -186,10 +187,18 @@ def test_a_relative_path_means_what_it_meant_at_the_start(setting, tmp_path, mon
     (tmp_path / "job").mkdir()
     (tmp_path / "cors.toml").write_text(text.format(APP))
     (tmp_path / "job/cors.toml").write_text(text.format(OTHER))
+    make_key(str(tmp_path / "cors.key"))
+    first_key = (tmp_path / "cors.key").read_bytes()
     monkeypatch.chdir(tmp_path)
     app = Flask("shop")
     cors = CORS(
-        app, environ={"CORS_ENV": "production", setting: "cors.toml", "CORS_AUDIT_SINK": "file:a.jsonl"}
+        app,
+        environ={
+            "CORS_ENV": "production",
+            setting: "cors.toml",
+            "CORS_AUDIT_SINK": "file:a.jsonl",
+            "CORS_AUDIT_KEY_FILE": "cors.key",
+        },
     )
     monkeypatch.chdir(tmp_path / "job")
     assert allows(app, APP)
@@ -197,6 +206,7 @@ def test_a_relative_path_means_what_it_meant_at_the_start(setting, tmp_path, mon
     assert (allows(app, APP), allows(app, OTHER)) == (True, False)
     assert (tmp_path / "a.jsonl").exists()
     assert not (tmp_path / "job/a.jsonl").exists()
+    assert (tmp_path / "cors.key").read_bytes() != first_key
 
 
 @pytest.mark.usefixtures("always")
