@@ -6,7 +6,7 @@ import flask_cors
 from flask import Flask
 
 from flask_cors_env import CORS
-from flask_cors_env.answers.migrate import paths
+from flask_cors_env.answers.migrate import entries
 from flask_cors_env.answers.migrate.translate import translate
 from flask_cors_env.core.path import parse_path
 from flask_cors_env.testing.browser import Browser, PageRequest, needs_preflight
@@ -158,12 +158,19 @@ def _elsewhere(line, request, **_):
     """The expression and the globs that stand for it do not agree on the path."""
     regex = re.compile(line.value, re.IGNORECASE if line.difference.code == "path-case" else 0)
     path = request.url.removeprefix(HOST)
-    globs = paths.translate([regex], "").texts
+    globs = entries.paths([regex], "").texts
     return bool(regex.match(path)) != any(parse_path(glob).covers(path) for glob in globs)
 
 
+def _above(line, request, **more):
+    """An expression, or a blueprint's glob, and the path above it."""
+    return request.url.removeprefix(HOST) == line.value.removesuffix("/*") or _elsewhere(
+        line, request, **more
+    )
+
+
 def _closed(line, request, *, is_wider):
-    (glob,) = paths.translate([re.compile(line.value)], "").closed
+    (glob,) = entries.paths([re.compile(line.value)], "").closed
     return not is_wider and parse_path(glob).covers(request.url.removeprefix(HOST))
 
 
@@ -196,6 +203,7 @@ EXPLAINED = {
     "method-malformed": _preflighted,
     **dict.fromkeys(["header-prefix", "header-wider", "header-by-hand"], _header),
     **dict.fromkeys("path-prefix path-depth path-dot path-case path-wider path-glob".split(), _elsewhere),
+    "path-above": _above,
     "path-by-hand": _closed,
     **dict.fromkeys(["path-order", "policy-union"], _covered),
     "path-overlap": _both_closed,

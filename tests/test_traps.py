@@ -139,7 +139,7 @@ REFUSED = {
     ),
     "T04 a question mark is no quiet half of a regular expression": (
         {"origins": "https?://api.example.com"},
-        [("origin-is-regex", "Write: https://api.example.com")],
+        [("origin-is-regex", "Write: http://api.example.com, https://api.example.com")],
     ),
     "T07 subdomains without a scheme": (
         {"origins": "*.example.com"},
@@ -185,7 +185,7 @@ REFUSED = {
     ),
     "T47 a header name is no regular expression": (
         {"allow_headers": [r"X-Trace-(Id|Span)"]},
-        [("header-is-regex", r'Write: re.compile(r"X-Trace-(Id|Span)") as an argument')],
+        [("header-is-regex", "Write: X-Trace-Id, X-Trace-Span")],
     ),
     "T52 words for seconds": (
         {"max_age": "10 minutes"},
@@ -206,7 +206,10 @@ REFUSED = {
                 r"/api/admin.*": {"origins": APP},
             }
         },
-        [("path-is-regex", None), ("path-is-regex", "Write: /api/admin*")],
+        [
+            ("path-is-regex", "Write: /pub/*, /api/*, /docs/*, /other/*"),
+            ("path-is-regex", "Write: /api/admin*/*"),
+        ],
     ),
     "T74 a compiled path": (
         {"resources": {re.compile(r"/.*"): {"origins": [APP, EVIL]}, "/api/admin/*": {"origins": APP}}},
@@ -729,7 +732,7 @@ ENCODED = {
     "/api/x": True,
     "/api/x/y": True,
     "/api/": True,
-    "/api": False,
+    "/api": True,
     "/apifoo": False,
     "/apifoo/x": False,
     "/api/../x": False,
@@ -777,7 +780,7 @@ ENCODED = {
 def test_an_encoded_path_is_governed_as_the_router_sees_it(path):
     response = raw(shop(resources={"/api/*": {"origins": APP}}), path)
     assert protocol_fields(response) == (shared()[1] if ENCODED[path] else {})
-    assert response.text.startswith("/api/") or not ENCODED[path]
+    assert response.text.startswith("/api") or not ENCODED[path]
 
 
 def test_a_path_that_leaves_its_resource_falls_under_no_other():
@@ -851,10 +854,10 @@ NESTED = {
 }
 WINNERS = {
     "/x": "/*",
-    "/api": "/*",
+    "/api": "/api/*",
     "/apis/admin/x": "/*",
     "/api/x": "/api/*",
-    "/api/admin": "/api/*",
+    "/api/admin": "/api/admin/*",
     "/api/adminx/y": "/api/*",
     "/api/admin/x": "/api/admin/*",
     "/api/v1/items": "/api/v*/items",

@@ -198,4 +198,4 @@ def _groups(policy: Policy) -> set[frozenset[str]]:
 
 def _could_win(path: PathPattern, mine: PathPattern) -> bool:
     """Whether *path* could govern what *mine* covers."""
-    return path.overlaps(mine) and path.specificity >= mine.specificity
+    return path.overlaps(mine) and not mine.governs_over(path)

@@ -38,6 +38,7 @@ from flask_cors_env.config.layers import (
     read_variables,
 )
 from flask_cors_env.config.objections import objection, objection_to_remedy
+from flask_cors_env.config.remedies import suited
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
 from flask_cors_env.config.settings import CLOSES_PUBLIC, SETTINGS, default, loopback_origins
 from flask_cors_env.config.shown import spelled, written
@@ -491,7 +492,7 @@ class _Draft:
         """Report all that is wrong, of whatever level."""
         for problem in self._merged.problems:
             if not self._is_ignored(problem):
-                yield _Finding(self._with_objection(problem), self._level_of_name(problem))
+                yield _Finding(self._with_objection(self._suited(problem)), self._level_of_name(problem))
         for problem in self._merged.notes:
             yield _Finding(problem, Level.INFO)
         for problem in chain(*map(_incomplete, self._bases)):
@@ -513,6 +514,12 @@ class _Draft:
         name, unsafe = self._environment, self.app["UNSAFE_ALLOW"]
         refusal = objection_to_remedy(setting, problem.remedy or "", environment=name, unsafe=unsafe)
         return problem if refusal is None else replace(problem, remedy=f"{problem.remedy} - {refusal}")
+
+    def _suited(self, problem: Problem) -> Problem:
+        places = [source for source, _ in self._inputs.arguments]
+        places += [scope.source for scope in self._inputs.scopes]
+        is_argument = problem.source in places
+        return suited(problem, self._environment, is_argument=is_argument, unsafe=self.app["UNSAFE_ALLOW"])
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""

@@ -147,7 +147,7 @@ class Layer:
         """Note the leaf of *setting*, and that *name* is another name of it."""
         pattern = values.pattern_in(value) if self.kind is Kind.CONFIG else None
         if pattern is not None and setting.name in RULE["regex"].broken_by:
-            remedy = f"Write it as an argument: {setting.key}=re.compile(...)"
+            remedy = values.instead_of(pattern, setting.name)
             fault = Fault("pattern-not-here", "is a compiled pattern in app.config.", pattern.pattern, remedy)
             self.blame(variable, fault, path=path)
             return

@@ -43,7 +43,6 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PREFIX = re.compile(r"[!#$%&'+\-.^_`|~0-9A-Za-z]+-\*")
 #: What a name has that is a regular expression; some of it may stand in a token, and does in no name.
 _REGEX_HABITS = re.compile(r"[\^$|\\()\[\]{}]|\.[*+]")
-_ANYTHING = re.compile(r"(?:\.|\\w|\[[^\]]*\])[*+]$")
 #: What separates the members of lists elsewhere, and stands in no member of a list of ours.
 _FOREIGN_SEPARATORS = re.compile(r"[;|]")
 #: Where no one spelling is right.
@@ -306,7 +305,7 @@ def _request_header(member: Element) -> Element:
         return member
     _refuse_variable(member)
     if _REGEX_HABITS.search(member):
-        raise FaultyValueError(_regex_name(member, _name_for(member)))
+        raise FaultyValueError(_regex_name(member, _names_for(member)))
     if _PREFIX.fullmatch(member) is None:
         _refuse_no_name(member)
     return member
@@ -316,13 +315,23 @@ def _regex_name(member: str, remedy: str | None) -> Fault:
     return Fault("header-is-regex", "looks like a regular expression; a string never is one.", member, remedy)
 
 
-def _name_for(regex: str) -> str | None:
-    """What to write for the names that the string *regex* was to match."""
-    glob = _ANYTHING.sub("*", regex.removeprefix("^").removesuffix("$"))
-    if glob == "*" or _PREFIX.fullmatch(glob):
-        return f"Write: {glob}"
-    call = compile_call(regex)
-    return None if call is None else f"Write: {call}"
+def _names_for(regex: str) -> str | None:
+    """Return what to write for the names that the string *regex* was to match."""
+    from flask_cors_env.core.globs import advised, read_names  # noqa: PLC0415 - for errors only
+
+    remedy = advised(read_names, regex) or compile_call(regex)
+    return None if remedy is None else f"Write: {remedy}"
+
+
+def instead_of(pattern: re.Pattern[Any], setting: str) -> str:
+    """Return what to write for a compiled *pattern* of ORIGINS or ALLOW_HEADERS, where none may stand."""
+    from flask_cors_env.core import globs  # noqa: PLC0415 - for errors only
+
+    read = globs.read_origins if setting == "ORIGINS" else globs.read_names
+    entries = (
+        globs.advised(read, pattern.pattern, pattern.flags) if isinstance(pattern.pattern, str) else None
+    )
+    return "List the values" if entries is None else f"Write: {entries}"
 
 
 def _refuse_variable(text: str) -> None:

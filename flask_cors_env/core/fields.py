@@ -255,7 +255,7 @@ class ResourceFields:
 
     paths: tuple[PathPattern, ...] = _declare(
         PATHS,
-        "The paths it governs. `*` stands for part of one segment, a final `/*` for everything below.",
+        "The paths it governs. `*` stands for part of one segment, a final `/*` for the path above it and everything below.",
         setting="PATH",
         grants=Grants.ENTRIES,
         decides=True,

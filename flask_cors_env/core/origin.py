@@ -278,7 +278,7 @@ def _refuse_characters(text: str) -> None:
 def _refuse_regex(text: str, habits: re.Pattern[str]) -> None:
     if "@" not in text and habits.search(text):
         raise OriginError(
-            "origin-is-regex", "looks like a regular expression; a string never is one.", _glob_for(text)
+            "origin-is-regex", "looks like a regular expression; a string never is one.", _entries_for(text)
         )
 
 
@@ -291,17 +291,11 @@ def _in_ascii(text: str) -> str | None:
     return corrected(scheme + separator + to_ascii(host) + colon + port)
 
 
-def _glob_for(text: str) -> str | None:
-    """The glob that was meant by the regular expression *text*, else the call that makes it one."""
-    glob = text.removeprefix("^").removesuffix("$")
-    for escaped in r"\/", r"\.", r"\[", r"\]", r"\-":
-        glob = glob.replace(escaped, escaped[1])
-    glob = "*" if glob in {".*", ".+"} else glob.removesuffix("/?").replace("s?://", "s://")
-    glob = re.sub(rf"\(?{_SOME}\)?(?=[.a-z0-9-])", "*", glob)
-    glob = re.sub(rf"(?<=://)\(?{_SOME}\)?$", "*", glob)
-    glob = re.sub(r"(?:\((?:\?:)?)?:(?:\\d|\[0-9\]|\.)(?:[*+]|\{[0-9,]+\})(?:\)\??)?$", ":*", glob)
-    meant = None if glob == text else corrected(glob)
-    return meant or compile_call(text)
+def _entries_for(text: str) -> str | None:
+    """Return the entries that the regular expression *text* stands for, else the call that makes it one."""
+    from flask_cors_env.core.globs import advised, read_origins  # noqa: PLC0415 - for errors only
+
+    return advised(read_origins, text, re.IGNORECASE) or compile_call(text)
 
 
 def compile_call(text: str) -> str | None:

@@ -47,7 +47,8 @@ class PathPattern:
     Attributes:
         text: As it was written: a glob or a Flask rule.
         segments: What stands between slashes; ``*`` in one stands for characters of that segment.
-        deep: Whether it ends in ``/*`` and covers everything below.
+        deep: Whether it ends in ``/*`` or in a ``path`` converter and covers everything below; a final ``/*``
+            covers the path above it too, ``/api``, since Flask redirects the one to the other.
     """
 
     text: str
@@ -63,6 +64,17 @@ class PathPattern:
         return sum("*" not in segment for segment in self.segments), length + in_one_segment
 
     @property
+    def fewest(self) -> int:
+        """Return the number of segments of the shortest path that it covers."""
+        return len(self.segments) + (self.deep and not self.text.endswith("*"))
+
+    def governs_over(self, other: PathPattern) -> bool:
+        """Return whether it is more specific; of two alike but for a final ``/*`` the one without."""
+        if self.segments == other.segments:
+            return other.deep and not self.deep
+        return self.specificity > other.specificity
+
+    @property
     def is_everything(self) -> bool:
         """Whether it stands for every path."""
         return self.deep and not self.segments
@@ -75,18 +87,14 @@ class PathPattern:
     def covers(self, path: str) -> bool:
         """Whether *path*, with one leading slash, is one it stands for."""
         segments = path[1:].split("/")
-        if len(segments) <= len(self.segments) if self.deep else len(segments) != len(self.segments):
+        if len(segments) < self.fewest or not (self.deep or len(segments) == len(self.segments)):
             return False
         return all(map(glob_matches, self.segments, segments))
 
     def overlaps(self, other: PathPattern) -> bool:
         """Whether some path is covered by both."""
-        mine, theirs = len(self.segments), len(other.segments)
-        if not self.deep and not other.deep and mine != theirs:
-            return False
-        if (not self.deep and mine <= theirs and other.deep) or (
-            not other.deep and theirs <= mine and self.deep
-        ):
+        fewest = max(self.fewest, other.fewest)
+        if any(not pattern.deep and len(pattern.segments) < fewest for pattern in (self, other)):
             return False
         return all(map(_globs_meet, self.segments, other.segments))
 
@@ -135,7 +143,7 @@ def _refuse(text: str, plain: str) -> None:
         raise PathError("path-has-variable", "names a variable that nothing has replaced by its value.")
     if _REGEX_HABITS.search(plain):
         raise PathError(
-            "path-is-regex", "looks like a regular expression; a path is a glob.", _glob_for(plain)
+            "path-is-regex", "looks like a regular expression; a path is a glob.", _globs_for(plain)
         )
     if not text.startswith("/"):
         remedy = None if "://" in text else _corrected("/" + text)
@@ -170,17 +178,11 @@ def _corrected(text: str) -> str | None:
         return error.remedy
 
 
-def _glob_for(text: str) -> str | None:
-    """The glob that was meant by the regular expression *text*; None where it would cover much more."""
-    glob = text.replace(_ONE, "*").removeprefix("^").removesuffix("$")
-    glob = glob.replace(r"\/", "/").replace(r"\.", ".")
-    glob = re.sub(r"\((?:\?:)?/\.\*\)\??$", "/*", glob)
-    glob = re.sub(r"\((?:\?:)?[^()|?]*\)[*+?]?", "*", glob)
-    glob = re.sub(r"(?:\[[^\]]*\]|\\[dwDWsS]|\.)(?:[*+?]|\{[^}]*\})", "*", glob)
-    glob = re.sub(r"\*+", "*", glob)
-    if text.startswith("^") and not text.endswith("$") and not glob.endswith("*"):
-        glob = f"{glob.removesuffix('/')}/*"  # where no end is written, all that goes on is meant
-    return None if glob == text else _corrected(glob)
+def _globs_for(text: str) -> str | None:
+    """Return the globs that the regular expression *text* stands for; None where there are none."""
+    from flask_cors_env.core.globs import advised, read_paths  # noqa: PLC0415 - for errors only
+
+    return advised(read_paths, text.replace(_ONE, "[^/]+"))
 
 
 def glob_matches(glob: str, segment: str) -> bool:
@@ -323,13 +325,15 @@ class _Rivals(Generic[T]):
 class _Node(Generic[T]):
     """A segment's place in the index."""
 
-    __slots__ = ("below", "children", "globs", "here")
+    __slots__ = ("above", "below", "children", "globs", "here")
 
     def __init__(self) -> None:
         self.children: dict[str, _Node[T]] = {}
         self.globs: dict[str, _Node[T]] = {}
         self.here: tuple[tuple[int, int], T] | None = None
         self.below: tuple[tuple[int, int], T] | None = None
+        #: Of a final ``/*`` the path above it, which a pattern for that path alone takes from it.
+        self.above: tuple[tuple[int, int], T] | None = None
 
     def matching(self, segment: str) -> list[_Node[T]]:
         """The places one segment on."""
@@ -374,6 +378,8 @@ class PathIndex(Generic[T]):
         self._depth = max(self._depth, len(pattern.segments))
         if pattern.deep:
             node.below = node.below or (pattern.specificity, value)
+            if pattern.fewest == len(pattern.segments):
+                node.above = node.above or (pattern.specificity, value)
         else:
             node.here = node.here or (pattern.specificity, value)
 
@@ -402,7 +408,7 @@ class PathIndex(Generic[T]):
         reached = [(self._root, 0)]
         while reached:
             node, at = reached.pop()
-            entry = node.below if at < len(segments) else node.here
+            entry = node.below if at < len(segments) else node.here or node.above
             if entry is not None and entry[0] > rank:
                 rank, best = entry
             if at < len(segments):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 
 from flask import Flask
 
 from flask_cors_env.core.path import PathError, PathPattern, parse_path
 from flask_cors_env.core.policy import Policy
 from flask_cors_env.web.scopes import marked_views
+
+_RULE_PART = re.compile("<[^>]*>")
 
 
 def advice(app: Flask, policy: Policy) -> Iterator[str]:
@@ -26,6 +29,21 @@ def advice(app: Flask, policy: Policy) -> Iterator[str]:
         known = endpoint in marked or endpoint.rpartition(".")[2] == "static" or not governed
         if not known and pattern is not None and not any(path.overlaps(pattern) for path in governed):
             yield f"no resource covers {rule} ({endpoint})"
+    yield from _other_spellings(app, policy, marked)
+
+
+def _other_spellings(app: Flask, policy: Policy, marked: Collection[str]) -> Iterator[str]:
+    """Yield one line for each route that Flask takes, or redirects, from a path of another resource."""
+    rules = {rule.rule for rule in app.url_map.iter_rules()}
+    for rule in app.url_map.iter_rules():
+        other = rule.rule.rstrip("/") if rule.rule.endswith("/") else f"{rule.rule}/"
+        is_taken = rule.rule.endswith("/") or not rule.strict_slashes
+        if other in {"", *rules} or not is_taken or rule.endpoint in marked or _pattern(rule.rule) is None:
+            continue
+        mine, its = (policy.resource_for(_RULE_PART.sub("0", text)) for text in (rule.rule, other))
+        if mine is not its:
+            names = ["no resource" if found is None else found.name for found in (mine, its)]
+            yield f"{rule.rule} falls under {names[0]}, {other} under {names[1]}; one route takes both"
 
 
 def _pattern(rule: str) -> PathPattern | None:

@@ -351,11 +351,50 @@ def test_the_apps_config_holds_no_patterns(name, written):
     assert [(p.code, p.variable, p.value) for p in error.problems] == [("pattern-not-here", name, "x")]
 
 
-def test_a_pattern_in_the_apps_config_is_told_the_argument_to_write():
-    found = refused(config={"CORS_RESOURCES": {"/api/*": {"origins": re.compile("x")}}}).problems
-    assert [(p.variable, p.value, p.remedy) for p in found] == [
-        ('CORS_RESOURCES["/api/*"].origins', "x", "Write it as an argument: origins=re.compile(...)")
-    ]
+@pytest.mark.parametrize(
+    ("pattern", "remedy"),
+    [
+        (r"^https://.*\.example\.com$", "Write: https://*.example.com"),
+        ("https://(?!evil)", "List the values"),
+        (b"x", "List the values"),
+    ],
+)
+def test_a_pattern_in_the_apps_config_is_told_what_to_write_there(pattern, remedy):
+    config = {"CORS_RESOURCES": {"/api/*": {"origins": re.compile(pattern)}}}
+    (found,) = refused(config=config).problems
+    assert (found.variable, found.remedy) == ('CORS_RESOURCES["/api/*"].origins', remedy)
+
+
+BY_HAND = r"https://pr-[^.]+\.example\.com|https://(?!evil)"
+
+
+@pytest.mark.parametrize(
+    ("environment", "given", "remedy"),
+    [
+        ("development", {"options": {"origins": BY_HAND}}, f'Write: re.compile(r"{BY_HAND}") as an argument'),
+        ("production", {"options": {"origins": BY_HAND}}, "List the origins"),
+        ("development", {"ORIGINS": BY_HAND}, "List the origins"),
+        ("development", {"config": {"CORS_ORIGINS": BY_HAND}}, "List the origins"),
+    ],
+)
+def test_compiling_is_a_remedy_for_an_argument_in_development_only(environment, given, remedy):
+    (found,) = refused(ENV=environment, **given).problems
+    assert (found.code, found.remedy) == ("origin-is-regex", remedy)
+
+
+def test_a_remedy_leaves_out_what_the_environment_refuses_and_the_message_says_so():
+    text = r"https?://app\.example\.com"
+    (found,) = refused(ENV="production", ORIGINS=text).problems
+    assert found.remedy == "Write: https://app.example.com"
+    assert found.message.endswith(' Production refuses "http://app.example.com" [http].')
+    (found,) = refused(ENV="development", ORIGINS=text).problems
+    assert found.remedy == "Write: http://app.example.com, https://app.example.com"
+
+
+def test_a_remedy_of_which_the_environment_refuses_all_is_told_with_the_rule():
+    (found,) = refused(ENV="production", ORIGINS=r"https?://localhost(:\d+)?").problems
+    assert found.remedy == "Write: http://localhost:*, https://localhost:*"
+    assert '"http://localhost:*" [loopback]. Production refuses "https://localhost:*"' in found.message
 
 
 def test_a_shadowed_variable_is_told_with_what_hides_it():

@@ -214,7 +214,7 @@ def test_a_policy_finds_its_resources_by_path_and_by_name():
         resource(name="files", paths=["/api/files/*"]),
     )
     policy = Policy([api, files])
-    found = [policy.resource_for(path) for path in ("/api/x", "/v1/x", "/api/files/x", "/api", "/")]
+    found = [policy.resource_for(path) for path in ("/api/x", "/v1/x", "/api/files/x", "/apix", "/")]
     assert found == [api, api, files, None, None]
     assert [policy.resource_named(name) for name in ("api", "files", "x")] == [api, files, None]
 

@@ -81,7 +81,7 @@ class Difference(Enum):
     ORIGIN_BY_HAND = (
         "origin-by-hand",
         Effect.BY_HAND,
-        "It is left out: list the origins, or pass re.compile(...) as an argument, in development only.",
+        "It is left out: list the origins.",
         "no glob says the same, and a string is never a regular expression",
     )
     ORIGIN_BESIDE_ANY = (
@@ -165,7 +165,7 @@ class Difference(Enum):
     HEADER_BY_HAND = (
         "header-by-hand",
         Effect.BY_HAND,
-        "It is left out: list the names, or pass re.compile(...) as an argument, in development only.",
+        "It is left out: list the names.",
         "no glob says the same, and a string is never a regular expression",
     )
     EXPOSED_FORBIDDEN = (
@@ -228,6 +228,12 @@ class Difference(Enum):
         "The star stands for any characters, and for none.",
         "a glob has no classes of characters; to be narrower, list the paths",
     )
+    PATH_ABOVE = (
+        "path-above",
+        Effect.DIFFERS,
+        "/api/* covers /api too, and so on.",
+        "Flask redirects the one to the other, and browsers check the redirect",
+    )
     PATH_CASE = (
         "path-case",
         Effect.DIFFERS,
@@ -249,7 +255,7 @@ class Difference(Enum):
     PATH_BY_HAND = (
         "path-by-hand",
         Effect.BY_HAND,
-        "What may be meant is closed: write globs for the paths, and name their origins.",
+        "Routes without values that it matches are listed; the rest is closed: write globs for it.",
         "no glob says the same",
     )
     PATH_ORDER = (

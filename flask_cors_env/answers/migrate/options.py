@@ -11,10 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask_cors_env.answers.migrate import origins
+from flask_cors_env.answers.migrate import entries
 from flask_cors_env.answers.migrate.differences import Difference, Line
-from flask_cors_env.answers.migrate.origins import Entries, as_regex
-from flask_cors_env.answers.migrate.regex import Mark, Run, Sequence, Token, UnreadableError, expand
 from flask_cors_env.config import values
 from flask_cors_env.config.errors import FaultyValueError, as_text
 from flask_cors_env.config.rules import Level, broken
@@ -29,7 +27,6 @@ from flask_cors_env.web.peer import Options
 _BROWSERS_MAX_AGE = 5
 _READ_ONLY = frozenset({"GET", "HEAD", "OPTIONS"})
 _DIGITS = re.compile(r"[0-9]+")
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 Settings = dict[str, Any]
 
@@ -115,17 +112,16 @@ def _is_valid(parse: Callable[[Any], Any], member: str) -> bool:
 def _origins(made: Translated, options: Options, place: str) -> None:
     place = f"{place} origins"
     made.settings["ALLOW_CREDENTIALS"] = options.credentials
-    if options.any_origin or any(map(origins.is_anything, options.origins)):
+    if options.any_origin or any(map(entries.is_anything, options.origins)):
         _everyone(made, options, place)
         return
-    entries = origins.translate(options.origins, place)
-    made.lines += entries.lines
-    kept = [text for text in entries.texts if _may_stand(made, text, options, place)]
-    made.settings["ORIGINS"] = kept
+    found = entries.origins(options.origins, place)
+    made.lines += found.lines
+    made.settings["ORIGINS"] = [text for text in found.texts if _may_stand(made, text, options, place)]
 
 
 def _everyone(made: Translated, options: Options, place: str) -> None:
-    named = [origin for origin in options.origins if not origins.is_anything(origin)]
+    named = [origin for origin in options.origins if not entries.is_anything(origin)]
     if named:
         shown = ", ".join(as_text(getattr(origin, "pattern", origin)) for origin in named)
         made.tell(Difference.ORIGIN_BESIDE_ANY, place, shown)
@@ -154,19 +150,16 @@ def _may_stand(made: Translated, text: str, options: Options, place: str) -> boo
 
 def _headers(made: Translated, options: Options, place: str) -> None:
     place = f"{place} allow_headers"
-    if any(map(origins.is_anything, options.allow_headers)):
+    if any(map(entries.is_anything, options.allow_headers)):
         made.settings["ALLOW_HEADERS"] = ["*", "Authorization"]
         return
-    entries = Entries()
-    for pattern in options.allow_headers:
-        regex = as_regex(pattern)
-        for name in [as_text(pattern)] if regex is None else _header_globs(entries, regex, place):
-            if _is_valid(values.allow_headers, name):
-                entries.add([name])
-            else:
-                entries.lines.append(Line.of(Difference.HEADER_NEVER, place, name, _if_list(name)))
-    made.lines += entries.lines
-    made.settings["ALLOW_HEADERS"] = entries.texts
+    found = entries.names(options.allow_headers, place)
+    valid = [name for name in found.texts if _is_valid(values.allow_headers, name)]
+    made.lines += found.lines
+    made.lines += [
+        Line.of(Difference.HEADER_NEVER, place, n, _if_list(n)) for n in found.texts if n not in valid
+    ]
+    made.settings["ALLOW_HEADERS"] = valid
 
 
 def _if_list(name: str) -> str | None:
@@ -174,37 +167,6 @@ def _if_list(name: str) -> str | None:
     names = _split(name)
     valid = len(names) > 1 and all(_is_valid(values.allow_headers, one) for one in names)
     return f"If it is meant, write: {','.join(names)}" if valid else None
-
-
-def _header_globs(made: Entries, regex: re.Pattern[str], place: str) -> list[str]:
-    """Names and ``x-team-*`` prefixes that stand for an expression."""
-    found: set[Difference] = set()
-    try:
-        globs = [_header_glob(sequence, found) for sequence in expand(regex)]
-    except UnreadableError:
-        globs, found = [], {Difference.HEADER_BY_HAND}
-    made.lines += [Line.of(d, place, regex.pattern) for d in Difference if d in found]
-    return [glob for glob in globs if glob is not None]
-
-
-def _header_glob(sequence: Sequence, found: set[Difference]) -> str | None:
-    closed = sequence[-1:] == (Mark.END,)
-    tokens = sequence[:-1] if closed else sequence
-    match tokens:
-        case (str(name),) | (str(name), ""):
-            found.update(() if closed else {Difference.HEADER_PREFIX})
-            return name
-        case (str(name), Run() as run) if name.endswith("-"):
-            found.update({Difference.HEADER_WIDER} if _is_wider(run) else ())
-            return f"{name}*"
-    found.add(Difference.HEADER_BY_HAND)
-    return None
-
-
-def _is_wider(token: Token) -> bool:
-    if not isinstance(token, Run):
-        return True
-    return not token.characters >= _NAME_CHARACTERS or token.most is not None or token.least > 0
 
 
 def _exposed(made: Translated, options: Options, place: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from flask_cors_env.answers.migrate.differences import Difference, Line
-from flask_cors_env.answers.migrate.paths import EVERYTHING
 from flask_cors_env.core.path import PathError, PathPattern, parse_path
 from flask_cors_env.web.peer import Found, Governed, Route
 
@@ -98,16 +98,21 @@ def _add(
     below = _below(covered) if pattern.is_everything else pattern
     if not covered:
         made.lines.append(Line.of(Difference.PATH_NEVER, place, pattern.text))
-    elif below is not None and not any(_meets(below, route) for route in others):
+    elif below is not None and not any(_meets(_strictly(below), route) for route in others):
         made.paths.append(below.text)
-        above = below.text.removesuffix(EVERYTHING)
-        made.paths += [above] if pattern.is_everything and any(r.rule == above for r in mine) else []
         made.lines += [] if below.is_literal else [Line.of(Difference.BLUEPRINT_BELOW, place, below.text)]
+        if any(_meets(below, route) for route in others):
+            made.lines.append(Line.of(Difference.PATH_ABOVE, place, below.text))
     elif pattern.is_everything and all(_is_alone(route, others) for route in covered):
         made.paths += [route.rule for route in covered]
     else:
         made.closed += _closed(covered)
         made.lines.append(Line.of(Difference.BLUEPRINT_BY_HAND, place, pattern.text))
+
+
+def _strictly(pattern: PathPattern) -> PathPattern:
+    """Return *pattern* without the path above its final ``/*``."""
+    return parse_path(re.sub(r"/\*$", "/<path:below>", pattern.text)) if pattern.deep else pattern
 
 
 def _below(routes: Sequence[Route]) -> PathPattern | None:

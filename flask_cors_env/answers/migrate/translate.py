@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from flask_cors_env.answers.migrate import options, paths, written
+from flask_cors_env.answers.migrate import entries, options, written
 from flask_cors_env.answers.migrate.differences import Difference, Effect, Line
 from flask_cors_env.answers.migrate.options import Settings
 from flask_cors_env.answers.migrate.scopes import Scoped, of_blueprint, of_view
@@ -18,6 +18,7 @@ from flask_cors_env.answers.migrate.written import Resource
 from flask_cors_env.config.build import Inputs, build
 from flask_cors_env.config.errors import CORSConfigError
 from flask_cors_env.core.environments import DEVELOPMENT, PRODUCTION
+from flask_cors_env.core.globs import EVERYTHING
 from flask_cors_env.core.path import PathPattern, parse_path
 from flask_cors_env.web.peer import Found, Governed, Options
 
@@ -99,12 +100,12 @@ def _draft(draft: _Drafted, governed: Governed, found: Found) -> None:
     made = options.translate(governed.options, place, is_view=is_view)
     draft.lines += made.lines if scoped.paths or not is_view else []
     closed = _closed(made.settings)
-    for texts, settings in ((scoped.closed, closed), (scoped.paths, made.settings)):
+    for texts, settings in ((scoped.paths, made.settings), (scoped.closed, closed)):
         draft.units += [_Unit(parse_path(text), settings, place, governed.call, is_view) for text in texts]
 
 
 def _place(governed: Governed) -> str:
-    if governed.endpoint is not None or paths.translate(governed.patterns, "").texts == [paths.EVERYTHING]:
+    if governed.endpoint is not None or entries.paths(governed.patterns, "").texts == [EVERYTHING]:
         return governed.place
     (pattern,) = governed.patterns
     return f"{governed.place} {getattr(pattern, 'pattern', pattern)}"
@@ -113,7 +114,7 @@ def _place(governed: Governed) -> str:
 def _scoped(governed: Governed, place: str, found: Found) -> Scoped:
     if governed.endpoint is not None:
         return of_view(governed.endpoint, place, found)
-    made = paths.translate(governed.patterns, place, {route.rule for route in found.routes})
+    made = entries.paths(governed.patterns, place, {route.rule for route in found.routes})
     scoped = Scoped(made.texts, made.closed, made.lines)
     return scoped if governed.blueprint is None else of_blueprint(governed, scoped, place, found.routes)
 
@@ -146,16 +147,17 @@ def _settle(draft: _Drafted, first: _Unit, later: _Unit) -> bool:
     is_same = _same_paths(first.path, later.path)
     if first.settings == later.settings:
         return not is_same
-    if first.is_view and (is_same or first.path.specificity > later.path.specificity):
+    if first.is_view and (is_same or first.path.governs_over(later.path)):
         return not is_same
     difference = Difference.PATH_ORDER if first.call == later.call else Difference.POLICY_UNION
     if is_same and _differ_in_origins_only(first, later):
         first.settings = first.settings | {"ORIGINS": _union(first, later)}
         return False
-    if not is_same and first.path.specificity == later.path.specificity:
+    is_settled = first.path.governs_over(later.path) or later.path.governs_over(first.path)
+    if not (is_same or is_settled):
         first.settings = later.settings = _closed(first.settings)
         difference = Difference.PATH_OVERLAP
-    if is_same or first.call != later.call or first.path.specificity <= later.path.specificity:
+    if is_same or first.call != later.call or not first.path.governs_over(later.path):
         draft.lines.append(Line.of(difference, later.place, later.path.text, f"Beside: {first.path.text}"))
     return not is_same
 

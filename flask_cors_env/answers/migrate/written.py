@@ -10,9 +10,9 @@ from itertools import chain, count
 from typing import Any
 
 from flask_cors_env.answers.migrate.options import Settings
-from flask_cors_env.answers.migrate.paths import EVERYTHING
 from flask_cors_env.config.layers import PREFIX, RESOURCES
 from flask_cors_env.config.settings import SETTINGS, VARIABLES
+from flask_cors_env.core.globs import EVERYTHING
 
 _ORDER = [setting.name for setting in SETTINGS]
 #: What a list of plain words, separated by commas, cannot hold.

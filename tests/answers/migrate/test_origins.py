@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from peers import ORIGINS
 
-from flask_cors_env.answers.migrate.origins import translate
+from flask_cors_env.answers.migrate.entries import origins as translate
 from flask_cors_env.core.origin import Origins, parse_origin
 
 SCHEMES = [

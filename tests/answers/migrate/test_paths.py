@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_cors_env.answers.migrate.paths import translate
+from flask_cors_env.answers.migrate.entries import paths as translate
 from flask_cors_env.core.path import parse_path
 
 STARTS = ["/", "^/", "/api/", "/v[12]/", r"/v\d+/", "/(a|b)/", "/[^/]+/", "/.*/", "/a.b/"]
@@ -69,18 +69,18 @@ def test_expressions_of_usual_parts_cover_the_same_or_a_line_says_so(start):
         (re.compile(".*"), ["/*"], []),
         ("/api", ["/api"], []),
         ("/api/*", ["/api/*"], ["path-prefix"]),
-        (r"/api/.*", ["/api/*"], []),
-        ("^/api/", ["/api/*"], []),
-        ("^/api", ["/api", "/api/*"], ["path-prefix"]),
-        (r"/api.*", ["/api*", "/api*/*"], []),
-        (r"/api(/.*)?$", ["/api", "/api/*"], []),
-        (r"/v[12]/.*", ["/v1/*", "/v2/*"], []),
-        (r"/v\d+/.*", ["/v*/*"], ["path-wider"]),
+        (r"/api/.*", ["/api/*"], ["path-above"]),
+        ("^/api/", ["/api/*"], ["path-above"]),
+        ("^/api", ["/api/*"], ["path-prefix"]),
+        (r"/api.*", ["/api*/*"], []),
+        (r"/api(/.*)?$", ["/api/*"], []),
+        (r"/v[12]/.*", ["/v1/*", "/v2/*"], ["path-above"]),
+        (r"/v\d+/.*", ["/v*/*"], ["path-wider", "path-above"]),
         ("/users/[^/]+$", ["/users/<segment>"], []),
         (r"/users/\d+$", ["/users/<segment>"], ["path-wider"]),
         (r"/static/.*\.js$", ["/static/*.js"], ["path-depth"]),
         ("/static/app.js$", ["/static/app.js"], ["path-dot"]),
-        (re.compile("/API/.*", re.IGNORECASE), ["/api/*"], ["path-case"]),
+        (re.compile("/API/.*", re.IGNORECASE), ["/api/*"], ["path-above", "path-case"]),
         ("/api/*/items", ["/api/*/items"], ["path-glob"]),
         ("/(?!admin).*", [], ["path-by-hand"]),
         ("api/*", [], ["path-never"]),
@@ -93,8 +93,23 @@ def test_an_expression_becomes_the_globs_that_mean_it(pattern, texts, codes):
     assert (made.texts, [line.difference.code for line in made.lines]) == (texts, codes)
 
 
-def test_the_path_above_a_glob_is_named_where_it_is_routed():
-    assert translate(["/api/*"], "", {"/api", "/other"}).texts == ["/api", "/api/*"]
+@pytest.mark.parametrize(
+    ("routes", "codes"),
+    [
+        (["/api/items", "/other"], []),
+        (["/api"], ["path-above"]),
+        (["/api/"], ["path-above"]),
+        (["/<name>"], ["path-above"]),
+        (["/<regex('[a-z]'):name>"], ["path-above"]),
+    ],
+)
+def test_that_a_glob_covers_the_path_above_it_is_said_where_a_route_takes_it(routes, codes):
+    assert [line.difference.code for line in translate(["/api/.*"], "", routes).lines] == codes
+
+
+def test_the_routes_that_an_expression_without_a_glob_matches_are_listed():
+    made = translate([r"/(?!admin).*"], "", ["/items", "/admin", "/users/<int:id>"])
+    assert (made.texts, made.closed) == (["/items"], ["/*"])
 
 
 def test_what_an_expression_of_unknown_reach_may_govern_is_closed():
