@@ -1,15 +1,13 @@
 """An app with flask-cors, the same with what `translate` made of it, and what browsers see of both."""
 
-import re
-
 import flask_cors
 from flask import Flask
 
 from flask_cors_env import CORS
-from flask_cors_env.answers.migrate import entries
+from flask_cors_env.answers.migrate.explained import Asked, explaining
 from flask_cors_env.answers.migrate.translate import translate
 from flask_cors_env.core.path import parse_path
-from flask_cors_env.testing.browser import Browser, PageRequest, needs_preflight
+from flask_cors_env.testing.browser import Browser, PageRequest
 from flask_cors_env.web.peer import find
 
 HOST = "https://api.example.test"
@@ -97,46 +95,18 @@ def unexplained(theirs, ours, translation, requests):
     found = []
     for request in requests:
         before, after = seen(theirs, request), seen(ours, request)
-        if before != after and not any(_explains(line, request, before, after) for line in translation.lines):
+        asked = Asked(request, request.url.removeprefix(HOST))
+        if before != after and not is_foreseen(translation.lines, asked, before, after):
             found.append((request.origin, request.method, request.url, request.headers, before, after))
     return found
 
 
-def _explains(line, request, before, after):
-    if None not in (before, after):
-        return line.difference.code in {"exposed-star", "exposed-malformed"}
-    judge = EXPLAINED.get(line.difference.code)
-    return judge is not None and judge(line, request, is_wider=before is None and after is not None)
-
-
-def _origin(line, request, *, is_wider):
-    """A wider line is for what its pattern does not match, a narrower one for what it does."""
-    matches = re.match(line.value, request.origin, re.IGNORECASE) is not None
-    effect = line.difference.effect
-    return is_wider != matches and effect in ({"wider", "differs"} if is_wider else EFFECTS_OF_LESS)
-
-
-EFFECTS_OF_LESS = {"narrower", "by hand", "differs"}
-
-
-def _header(line, request, *, is_wider):
-    names = [name.lower() for name, _ in request.headers]
-    matching = [name for name in names if re.match(line.value, name, re.IGNORECASE)]
-    return len(matching) < len(names) if is_wider else bool(matching)
-
-
-def _covers(line, request):
-    """Whether each of the two patterns that a line is about covers the path."""
-    path = request.url.removeprefix(HOST)
-    return [parse_path(text).covers(path) for text in (line.value, line.advice.removeprefix("Beside: "))]
-
-
-def _covered(line, request, **_):
-    return all(_covers(line, request))
-
-
-def _both_closed(line, request, *, is_wider):
-    return not is_wider and any(_covers(line, request))
+def is_foreseen(lines, asked, before, after):
+    judges = ((BY_URL.get(line.difference.code), line) for line in lines)
+    is_wider = before is None and after is not None
+    return any(explaining(lines, asked, before, after)) or any(
+        judge(line, asked.page, is_wider=is_wider) for judge, line in judges if judge is not None
+    )
 
 
 def _below(line, request, *, is_wider):
@@ -154,59 +124,8 @@ def _is_unrouted(_line, request, *, is_wider):
     return is_wider and request.url.endswith("/nowhere")
 
 
-def _elsewhere(line, request, **_):
-    """The expression and the globs that stand for it do not agree on the path."""
-    regex = re.compile(line.value, re.IGNORECASE if line.difference.code == "path-case" else 0)
-    path = request.url.removeprefix(HOST)
-    globs = entries.paths([regex], "").texts
-    return bool(regex.match(path)) != any(parse_path(glob).covers(path) for glob in globs)
-
-
-def _above(line, request, **more):
-    """An expression, or a blueprint's glob, and the path above it."""
-    return request.url.removeprefix(HOST) == line.value.removesuffix("/*") or _elsewhere(
-        line, request, **more
-    )
-
-
-def _closed(line, request, *, is_wider):
-    (glob,) = entries.paths([re.compile(line.value)], "").closed
-    return not is_wider and parse_path(glob).covers(request.url.removeprefix(HOST))
-
-
-def _unlisted(line, request, *, is_wider):
-    return is_wider and request.method in line.value.split(", ")
-
-
-def _preflighted(_line, request, *, is_wider):
-    return is_wider and needs_preflight(request)
-
-
-def _everything(_line, _request, *, is_wider):
-    return not is_wider
-
-
-def _literally(line, request, *, is_wider):
-    return not is_wider and request.origin == line.value
-
-
-#: Which requests a line speaks of. A code that is not here explains nothing that a page can see.
-EXPLAINED = {
-    **dict.fromkeys(
-        "origin-prefix origin-dot origin-no-dot origin-scheme origin-label origin-port origin-glob "
-        "origin-by-hand".split(),
-        _origin,
-    ),
-    "origin-any-credentials": _everything,
-    "origin-null-credentials": _literally,
-    "method-unlisted": _unlisted,
-    "method-malformed": _preflighted,
-    **dict.fromkeys(["header-prefix", "header-wider", "header-by-hand"], _header),
-    **dict.fromkeys("path-prefix path-depth path-dot path-case path-wider path-glob".split(), _elsewhere),
-    "path-above": _above,
-    "path-by-hand": _closed,
-    **dict.fromkeys(["path-order", "policy-union"], _covered),
-    "path-overlap": _both_closed,
+#: Lines about errors and paths without a route, which `compare` does not ask about.
+BY_URL = {
     "blueprint-below": _below,
     "view-errors": _is_error,
     "preflight-unrouted": _is_unrouted,

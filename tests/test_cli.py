@@ -355,6 +355,46 @@ def test_migrate_exits_1_where_a_hand_is_needed(tmp_path):
     assert (first["place"], first["value"]) == ("CORS(app) /api/* origins", r"https://app-.*\.example\.com")
 
 
+def test_migrate_compares_what_browsers_conclude(tmp_path):
+    (tmp_path / "app.py").write_text(PEER)
+    status, out, err = flask("cors", "migrate", "--compare", folder=tmp_path)
+    assert (status, err) == (0, "")
+    first, *_, last = out.splitlines()
+    assert first.startswith(
+        "origin-prefix: 8 requests, such as GET /api/items from https://app.example.com.unl"
+    )
+    assert last == "72 requests for 2 routes: 8 with another conclusion, 8 of them with a comment"
+    status, out, _ = flask("cors", "migrate", "--compare", "--json", folder=tmp_path)
+    found = json.loads(out)
+    assert (status, found["foreseen"], found["asked"], found["left_out"]) == (0, True, 72, [])
+    assert found["changes"][0] == {
+        "origin": "https://app.example.com.unlisted.example",
+        "method": "GET",
+        "path": "/api/items",
+        "headers": [],
+        "credentials": "omit",
+        "before": [],
+        "after": None,
+        "codes": ["origin-prefix"],
+    }
+
+
+ODD = """
+from werkzeug.routing import BaseConverter
+class Odd(BaseConverter):
+    regex = "x{9}"
+app.url_map.converters["odd"] = Odd
+app.add_url_rule("/<odd:name>", "odd", lambda name: name)
+"""
+
+
+def test_migrate_does_not_pass_what_it_could_not_ask(tmp_path):
+    (tmp_path / "app.py").write_text(PEER + ODD)
+    status, out, _ = flask("cors", "migrate", "--compare", folder=tmp_path)
+    assert status == 1
+    assert "not asked: /<odd:name>, since no path of it is known" in out.splitlines()
+
+
 def test_migrate_says_that_flask_cors_is_not_used(tmp_path):
     status, out, err = flask("--app", "shop", "cors", "migrate")
     assert (status, out) == (2, "")

@@ -217,10 +217,17 @@ def probe(  # noqa: PLR0913 - one parameter an option
     show_default=True,
     help="Variables, or a policy file.",
 )
+@click.option(
+    "--compare",
+    "compares",
+    is_flag=True,
+    help="Ask flask-cors and the settings about the app's routes; exit 1 for a difference without comment.",
+)
 @click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def migrate(ctx: click.Context, *, form: str, as_plain_json: bool) -> None:
+def migrate(ctx: click.Context, *, form: str, compares: bool, as_plain_json: bool) -> None:
     """Write flask-cors's options as settings, and what behaves differently; exit 1 if a hand is needed."""
+    from flask_cors_env.answers.migrate.compare import compare  # noqa: PLC0415 - see above
     from flask_cors_env.answers.migrate.translate import translate  # noqa: PLC0415 - see above
     from flask_cors_env.cli import loading, migration  # noqa: PLC0415 - see above
     from flask_cors_env.web.peer import find  # noqa: PLC0415 - see above
@@ -228,12 +235,16 @@ def migrate(ctx: click.Context, *, form: str, as_plain_json: bool) -> None:
     with loading.ending(ctx, bad=2, as_plain_json=as_plain_json):
         app = loading.loaded(ctx)
     found = None if app is None else find(app)
-    if not found:
+    if app is None or not found:
         click.echo(
             _NOT_FOUND if found is not None else "There is no app to read; name it with --app", err=True
         )
         ctx.exit(2)
     translation = translate(found)
+    if compares:
+        comparison = compare(app, found, translation)
+        migration.echo_comparison(comparison, as_plain_json=as_plain_json)
+        ctx.exit(0 if comparison.is_foreseen else 1)
     migration.echo(translation, as_toml=form == "toml", as_plain_json=as_plain_json)
     ctx.exit(0 if translation.is_complete else 1)
 

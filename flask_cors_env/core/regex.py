@@ -155,3 +155,21 @@ class _Reader:
             case [(Run(characters=found, least=1, most=None), ".")] if limit is None and "." not in found:
                 return [()] * (least == 0) + [(Run(found, 1, None, labels=True),)]
         raise UnreadableError("repeated group")
+
+
+def samples(regex: re.Pattern[str]) -> list[str]:
+    """Return strings that *regex* matches, one for each alternative; none where it is not expanded."""
+    try:
+        found = ["".join(map(_sample, sequence)) for sequence in expand(regex)]
+    except UnreadableError:
+        return []
+    return [text for text in dict.fromkeys(found) if regex.match(text)]
+
+
+def _sample(token: Token) -> str:
+    if isinstance(token, str):
+        return token
+    if isinstance(token, Mark):
+        return "." if token is Mark.DOT else ""
+    usual = next((c for c in "a3" if c in token.characters), min(token.characters, default=""))
+    return f"{usual}." if token.labels else usual * max(token.least, 1)

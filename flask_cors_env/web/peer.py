@@ -7,14 +7,16 @@ wrapper around a decorated view. What is read are plain values, of flask-cors 4 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from flask import Flask
+from flask import Flask, request
 from werkzeug.routing import Rule
 
+from flask_cors_env.config.layers import PREFIX
 from flask_cors_env.config.settings import SETTINGS
 
 _EXTENSION = "flask_cors.extension"
@@ -36,8 +38,9 @@ OPTIONS = {
     "VARY_HEADER": "true",
     "ALLOW_PRIVATE_NETWORK": "false",
 }
-#: What it reads in app.config, and the names for the same that it does not know and this package does.
-_KEYS = (*OPTIONS, *(alias for one in SETTINGS for alias in one.aliases if alias not in OPTIONS))
+_PATH_AT_END = re.compile("<path:[^<>]*>$")
+#: The characters by which it takes a string for a regular expression.
+HINTS = frozenset("*\\]?$^[]()")
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,9 @@ class Found:
             last one first.
         routes: The app's rules.
         hooks: Whether the app has hooks ahead of its views, or views that answer OPTIONS.
-        config: The keys of app.config that flask-cors reads, and those that this package takes for them.
+        config: The keys of app.config that flask-cors reads.
+        regexes: Those of them that hold a regular expression.
+        dead: The other ``CORS_*`` keys of app.config, which are no settings of this package alone.
         unread: Decorated views whose options cannot be told, or that have no path of their own.
     """
 
@@ -141,6 +146,8 @@ class Found:
     routes: tuple[Route, ...] = ()
     hooks: bool = False
     config: tuple[str, ...] = ()
+    regexes: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -154,18 +161,39 @@ def find(app: Flask) -> Found:
     for endpoint, view in sorted(app.view_functions.items()):
         _read_view(app, endpoint, view, decorated, unread)
     routes = tuple(_routes(app.url_map.iter_rules()))
+    values = {key: value for key, value in app.config.items() if key.startswith(PREFIX) and value is not None}
+    own = {setting.name for setting in SETTINGS}
+    read = [key for key in values if key.removeprefix(PREFIX) in OPTIONS]
     return Found(
         governed=(*decorated, *_hooks(app)),
         routes=routes,
         hooks=bool(app.before_request_funcs) or any(_answers_options(app, decorated)),
-        config=tuple(f"CORS_{key}" for key in _KEYS if app.config.get(f"CORS_{key}") is not None),
+        config=tuple(read),
+        regexes=tuple(key for key in read if _holds_regex(values[key])),
+        dead=tuple(key for key in values if key not in read and key.removeprefix(PREFIX) not in own),
         unread=tuple(unread),
     )
 
 
+def _holds_regex(value: Any) -> bool:
+    """Return whether *value*, or a member or key of it, is what flask-cors takes for a regular expression."""
+    if isinstance(value, Mapping):
+        return any(_holds_regex(one) for item in value.items() for one in item)
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(_holds_regex, value))
+    return isinstance(value, re.Pattern) or (
+        isinstance(value, str) and value not in {"*", "/*"} and not HINTS.isdisjoint(value)
+    )
+
+
 def _routes(rules: Iterable[Rule]) -> Iterator[Route]:
+    """Yield the rules, and of one without strict slashes the other spelling that Flask takes."""
     for rule in rules:
-        yield Route(rule.rule, rule.endpoint, not (rule.subdomain or rule.host))
+        texts = [rule.rule]
+        if not (rule.strict_slashes or rule.rule == "/" or _PATH_AT_END.search(rule.rule)):
+            texts.append(rule.rule.rstrip("/") if rule.rule.endswith("/") else f"{rule.rule}/")
+        for text in texts:
+            yield Route(text, rule.endpoint, not (rule.subdomain or rule.host))
 
 
 def _answers_options(app: Flask, decorated: Iterable[Governed]) -> Iterator[bool]:
@@ -253,3 +281,48 @@ def _told_by(app: Flask, wrapper: Any) -> Options | None:
         return Options.of(resolve(app, _closed_over(wrapper, "_options")))
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def stand_in(app: Flask, answer: Callable[[], Any], *, with_peer: bool) -> Flask:
+    """
+    Return an app with the routes of *app*, whose views all return *answer*: no code of the app's views runs.
+
+    Args:
+        app: Only read.
+        answer: What every view returns.
+        with_peer: Whether flask-cors itself runs on it as on *app*, with its functions and decorators. If
+            not, the keys of app.config that begin with ``CORS_`` are left out too.
+    """
+    made = Flask(app.import_name, static_folder=None)
+    made.url_map, made.subdomain_matching = app.url_map, app.subdomain_matching
+    made.config.update({k: v for k, v in app.config.items() if with_peer or not k.startswith(PREFIX)})
+    made.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
+    for endpoint, view in app.view_functions.items():
+        made.view_functions[endpoint] = _answering(view, answer) if with_peer else _plain(answer)
+    for name, functions in app.after_request_funcs.items() if with_peer else ():
+        made.after_request_funcs[name] = [f for f in functions if getattr(f, "__module__", "") == _EXTENSION]
+    return made
+
+
+def _plain(answer: Callable[[], Any]) -> Callable[..., Any]:
+    return lambda **_: answer()
+
+
+def _answering(view: Any, answer: Callable[[], Any]) -> Callable[..., Any]:
+    """Return a view of *answer*, decorated by flask-cors as *view* is, or as its methods are."""
+    handlers = {
+        handler.__name__.upper(): _decorated(handler, answer) for handler in _handlers(view) if handler
+    }
+    plain = _plain(answer)
+
+    def dispatch(**values: Any) -> Any:
+        return handlers.get(request.method, plain)(**values)
+
+    return _decorated(view, answer, dispatch)
+
+
+def _decorated(view: Any, answer: Callable[[], Any], inner: Any = None) -> Callable[..., Any]:
+    made = inner or _plain(answer)
+    for wrapper in reversed(_wrappers(view)):
+        made = wrapper.__globals__["cross_origin"](**_closed_over(wrapper, "_options"))(made)
+    return cast("Callable[..., Any]", made)

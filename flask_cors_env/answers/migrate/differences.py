@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
-from flask_cors_env.config.errors import shown
+from flask_cors_env.config.errors import as_text, shown
 
 
 class Effect(StrEnum):
@@ -364,7 +364,19 @@ class Difference(Enum):
         "app-config",
         Effect.NOTE,
         "Remove it from app.config.",
-        "it is read here too, and a regular expression in it is an error",
+        "it is read here too, below the variables",
+    )
+    APP_CONFIG_REGEX = (
+        "app-config-regex",
+        Effect.NOTE,
+        "Remove it from app.config: without that the app does not start.",
+        "it is read here too, and the regular expression in it is an error",
+    )
+    APP_CONFIG_UNREAD = (
+        "app-config-unread",
+        Effect.NOTE,
+        "Remove it from app.config, or name it in CORS_IGNORE.",
+        "flask-cors never read it, and here every CORS_* name is a setting or an error",
     )
     PRODUCTION = (
         "production",
@@ -390,14 +402,17 @@ class Line:
         place: What of flask-cors's options it is about; empty for all of them.
         value: The value that it is about, printable; None for the place as a whole.
         advice: What to write, or which rule is broken; or None.
+        raw: The value in full, as text.
     """
 
     difference: Difference
     place: str = ""
     value: str | None = None
     advice: str | None = None
+    raw: str | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, difference: Difference, place: str, value: object = None, advice: str | None = None) -> Line:
         """*difference* with its place, the value made fit to be shown."""
-        return cls(difference, place, None if value is None else shown(value), advice)
+        raw = None if value is None else as_text(value)
+        return cls(difference, place, None if raw is None else shown(raw), advice, raw)

@@ -20,9 +20,8 @@ from flask_cors_env.core.globs import (
 )
 from flask_cors_env.core.origin import OriginError, OriginKind, is_serialized, parse_origin
 from flask_cors_env.core.path import PathError, parse_path
+from flask_cors_env.web.peer import HINTS
 
-#: The characters by which flask-cors takes a string for a regular expression.
-_HINTS = frozenset("*\\]?$^[]()")
 _ORIGINS = {
     Deviation.PREFIX: Difference.ORIGIN_PREFIX,
     Deviation.DOT: Difference.ORIGIN_DOT,
@@ -84,7 +83,7 @@ def as_regex(pattern: object, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern
     """Return the expression that flask-cors matches with; None where it compares *pattern* as a literal."""
     if isinstance(pattern, re.Pattern):
         return pattern if isinstance(pattern.pattern, str) else None
-    if not isinstance(pattern, str) or _HINTS.isdisjoint(pattern):
+    if not isinstance(pattern, str) or HINTS.isdisjoint(pattern):
         return None
     try:
         return re.compile(pattern, flags)

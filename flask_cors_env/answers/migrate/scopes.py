@@ -28,14 +28,23 @@ class Scoped:
     lines: list[Line] = field(default_factory=list)
 
 
-def of_view(endpoint: str, place: str, found: Found) -> Scoped:
-    """The rules of a decorated view, where nothing but the view is routed to them."""
+def of_view(endpoint: str, place: str, found: Found, alike: Collection[str], advice: str | None) -> Scoped:
+    """
+    Return the rules of a decorated view, where only views of its policy are routed to them.
+
+    Args:
+        endpoint: The view's.
+        place: For the lines.
+        found: How the app uses flask-cors.
+        alike: The endpoints that have the same policy, its own included.
+        advice: The decorator to write where the view keeps it.
+    """
     mine = [route for route in found.routes if route.endpoint == endpoint]
     decorated = {governed.endpoint for governed in found.governed}
-    others = [r for r in found.routes if r.endpoint != endpoint and not _is_settled(r, mine, decorated)]
+    others = [r for r in found.routes if r.endpoint not in alike and not _is_settled(r, mine, decorated)]
     if endpoint not in found.unread and all(_is_alone(route, others) for route in mine):
         return Scoped([route.rule for route in mine])
-    return Scoped(closed=_closed(mine), lines=[Line.of(Difference.VIEW_BY_HAND, place)])
+    return Scoped(closed=_closed(mine), lines=[Line.of(Difference.VIEW_BY_HAND, place, None, advice)])
 
 
 def _is_settled(route: Route, mine: Iterable[Route], decorated: Collection[str | None]) -> bool:

@@ -7,12 +7,12 @@ one path it is settled what ours makes of them, and told; then paths with the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flask_cors_env.answers.migrate import entries, options, written
 from flask_cors_env.answers.migrate.differences import Difference, Effect, Line
-from flask_cors_env.answers.migrate.options import Settings
+from flask_cors_env.answers.migrate.options import Settings, Translated
 from flask_cors_env.answers.migrate.scopes import Scoped, of_blueprint, of_view
 from flask_cors_env.answers.migrate.written import Resource
 from flask_cors_env.config.build import Inputs, build
@@ -72,48 +72,77 @@ class _Drafted:
 
 
 def translate(found: Found) -> Translation:
-    """The settings that mean what *found* does, and every difference, each once."""
-    draft = _Drafted()
+    """Return the settings that mean what *found* does, and every difference, each once."""
     unread = [Governed(f"@cross_origin {name}", (), Options(origins=()), None, name) for name in found.unread]
-    for governed in (*unread, *found.governed):
-        _draft(draft, governed, found)
+    governed = [*unread, *found.governed]
+    made = [options.translate(one.options, _place(one), is_view=one.endpoint is not None) for one in governed]
+    policies = _policies(governed, made, found)
+    draft = _Drafted()
+    for one, translated in zip(governed, made, strict=True):
+        _draft(draft, one, translated, found, policies)
     units = _settled(draft)
     resources = written.named(_grouped(units))
     draft.lines += _of_app(found, units)
     draft.lines += _of_production(resources)
-    return Translation(resources, tuple(_ordered(draft.lines)), explicit=bool(found.config))
+    return Translation(resources, tuple(_ordered(draft.lines)), explicit=bool(found.config or found.dead))
+
+
+def _policies(
+    governed: Sequence[Governed], made: Sequence[Translated], found: Found
+) -> dict[str, Settings | None]:
+    """Return the policy of each endpoint; None where that depends on the path, or there is none."""
+    whole = [one for one, each in zip(made, governed, strict=True) if each.endpoint is None]
+    is_whole = [
+        _patterns(each) == [EVERYTHING] and not each.blueprint for each in governed if not each.endpoint
+    ]
+    app = whole[0].settings if len(whole) == 1 and all(is_whole) else None
+    own: dict[str, Settings | None] = {
+        each.endpoint: one.settings for one, each in zip(made, governed, strict=True) if each.endpoint
+    } | dict.fromkeys(found.unread)
+    return {route.endpoint: own.get(route.endpoint, app) for route in found.routes}
+
+
+def _patterns(governed: Governed) -> list[str]:
+    return entries.paths(governed.patterns, "").texts
 
 
 def _ordered(lines: Iterable[Line]) -> list[Line]:
-    """*lines* without repeats, what needs a hand first."""
+    """Return *lines* without repeats, those that need a hand first."""
     effects = list(Effect)
     return sorted(dict.fromkeys(lines), key=lambda line: effects.index(line.difference.effect))
 
 
-def _draft(draft: _Drafted, governed: Governed, found: Found) -> None:
-    place = _place(governed)
-    scoped = _scoped(governed, place, found)
+def _draft(
+    draft: _Drafted,
+    governed: Governed,
+    made: Translated,
+    found: Found,
+    policies: Mapping[str, Settings | None],
+) -> None:
+    place, is_view = _place(governed), governed.endpoint is not None
+    scoped = _scoped(governed, made.settings, found, policies)
     draft.lines += scoped.lines
-    if not (scoped.paths or scoped.closed):
-        return
-    is_view = governed.endpoint is not None
-    made = options.translate(governed.options, place, is_view=is_view)
-    draft.lines += made.lines if scoped.paths or not is_view else []
+    draft.lines += made.lines if scoped.paths or (scoped.closed and not is_view) else []
     closed = _closed(made.settings)
     for texts, settings in ((scoped.paths, made.settings), (scoped.closed, closed)):
         draft.units += [_Unit(parse_path(text), settings, place, governed.call, is_view) for text in texts]
 
 
 def _place(governed: Governed) -> str:
-    if governed.endpoint is not None or entries.paths(governed.patterns, "").texts == [EVERYTHING]:
+    if governed.endpoint is not None or _patterns(governed) == [EVERYTHING]:
         return governed.place
     (pattern,) = governed.patterns
     return f"{governed.place} {getattr(pattern, 'pattern', pattern)}"
 
 
-def _scoped(governed: Governed, place: str, found: Found) -> Scoped:
+def _scoped(
+    governed: Governed, settings: Settings, found: Found, policies: Mapping[str, Settings | None]
+) -> Scoped:
+    place = _place(governed)
     if governed.endpoint is not None:
-        return of_view(governed.endpoint, place, found)
+        alike = [name for name, policy in policies.items() if policy is not None and policy == settings]
+        advice = None if governed.endpoint in found.unread else f"Write: {written.decorator(settings)}"
+        return of_view(governed.endpoint, place, found, alike, advice)
     made = entries.paths(governed.patterns, place, {route.rule for route in found.routes})
     scoped = Scoped(made.texts, made.closed, made.lines)
     return scoped if governed.blueprint is None else of_blueprint(governed, scoped, place, found.routes)
@@ -132,7 +161,26 @@ def _settled(draft: _Drafted) -> list[_Unit]:
         stays = [_settle(draft, other, unit) for other in rivals]
         if all(stays):
             kept.append(unit)
-    return [unit for unit in kept if not _is_idle(unit, kept)]
+    kept = [unit for unit in kept if not _is_idle(unit, kept)]
+    for unit in list(kept):
+        if _is_repeated(unit, kept):
+            kept.remove(unit)
+    return kept
+
+
+def _is_repeated(unit: _Unit, units: Iterable[_Unit]) -> bool:
+    """Return whether a wider pattern says the same of all paths of *unit*, and no other comes between."""
+    rivals = [other for other in units if other is not unit and other.path.overlaps(unit.path)]
+    wider = [
+        other.path for other in rivals if other.settings == unit.settings and _holds(other.path, unit.path)
+    ]
+    others = [o.path for o in rivals if o.settings != unit.settings and not o.path.governs_over(unit.path)]
+    return any(all(path.governs_over(other) for other in others) for path in wider)
+
+
+def _holds(wider: PathPattern, path: PathPattern) -> bool:
+    """Return whether *wider* is a final ``/*`` above *path*, and so covers all of it."""
+    return wider.deep and wider.segments == path.segments[: len(wider.segments)] and wider != path
 
 
 def _is_idle(unit: _Unit, units: Iterable[_Unit]) -> bool:
@@ -193,7 +241,7 @@ def _grouped(units: Iterable[_Unit]) -> Iterator[Resource]:
 def _of_app(found: Found, units: Sequence[_Unit]) -> Iterator[Line]:
     """What is different of the app as a whole, where something is governed at all."""
     settings = [unit.settings for unit in units]
-    views = [unit.place.rpartition(" ")[2] for unit in units if unit.is_view]
+    views = [unit.place for unit in units if unit.is_view]
     if found.hooks and units:
         yield Line(Difference.PREFLIGHT_FIRST)
     if any(not _lets_all_in(one) for one in settings):
@@ -202,10 +250,11 @@ def _of_app(found: Found, units: Sequence[_Unit]) -> Iterator[Line]:
         yield Line(Difference.PREFLIGHT_UNROUTED)
     if any(one.get("ORIGINS", ["*"]) != ["*"] for one in settings):
         yield Line(Difference.VARY)
-    if views:
-        yield Line.of(Difference.VIEW_ERRORS, "@cross_origin", ", ".join(dict.fromkeys(views)))
+    yield from (Line.of(Difference.VIEW_ERRORS, place) for place in dict.fromkeys(views))
     for key in found.config:
-        yield Line.of(Difference.APP_CONFIG, "app.config", key)
+        is_regex = key in found.regexes
+        yield Line.of(Difference.APP_CONFIG_REGEX if is_regex else Difference.APP_CONFIG, "app.config", key)
+    yield from (Line.of(Difference.APP_CONFIG_UNREAD, "app.config", key) for key in found.dead)
 
 
 def _lets_all_in(settings: Settings) -> bool:

@@ -38,13 +38,13 @@ class Resource:
 
 
 def named(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """*resources* with names, after their first paths; the only one, if it covers every path, needs none."""
+    """Return *resources*, named after their shortest paths; one for every path alone needs no name."""
     found = list(resources)
     if len(found) == 1 and found[0].paths == [EVERYTHING] and "PUBLIC" not in found[0].settings:
         return tuple(found)
     names: list[str] = []
     for resource in found:
-        slug = _slug(resource.paths[0])
+        slug = _slug(min(resource.paths, key=len))
         numbered = (f"{slug}_{number}" for number in count(2))
         names.append(next(name for name in chain([slug], numbered) if name not in names))
     return tuple(Resource(name, r.paths, r.settings) for name, r in zip(names, found, strict=True))
@@ -119,14 +119,12 @@ def _sorted(settings: Settings) -> list[tuple[str, Any]]:
     return sorted(settings.items(), key=lambda item: (item[0] != "PATH", _ORDER.index(item[0])))
 
 
-def _shared(resources: Sequence[Resource]) -> Settings:
-    """What every resource inherits from the app: no public one has origins to inherit."""
-    if not resources:
-        return {"ORIGINS": []}
-    first, *others = (resource.settings for resource in resources)
-    if not resources[0].name:
-        return first
-    return {n: v for n, v in first.items() if others and all(n in o and o[n] == v for o in others)}
+def decorator(settings: Settings) -> str:
+    """Return the decorator that says *settings* in full, so that it inherits nothing."""
+    public = {"ORIGINS": "*", "METHODS": ["GET", "HEAD"], "ALLOW_CREDENTIALS": False}
+    whole = {**public, **settings} if "PUBLIC" in settings else settings
+    arguments = [f"{name.lower()}={value!r}" for name, value in _sorted(whole) if name != "PUBLIC"]
+    return f"@cross_origin({', '.join(arguments)})"
 
 
 def _as_text(value: Any) -> str:

@@ -198,8 +198,9 @@ def test_a_key_of_the_config_that_only_this_package_reads_is_told_of_and_overrul
     app.config.update(CORS_HEADERS="Content-Type", CORS_CREDENTIALS=True, CORS_ENV="production")
     flask_cors.CORS(app, origins=APP)
     assert translated(app).variables["CORS_ALLOW_CREDENTIALS"] == "false"
-    keys = [value for _, _, value in told(app, "app-config")]
-    assert sorted(keys) == ["CORS_CREDENTIALS"]
+    keys = [value for _, _, value in told(app, "app-config-unread")]
+    assert sorted(keys) == ["CORS_CREDENTIALS", "CORS_HEADERS"]
+    assert told(app, "app-config") == []
 
 
 def test_hooks_are_told_of():
