@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeGuard
 
 from flask_cors_env.answers.lines import Found, Other, Record, Torn, uid_of
+from flask_cors_env.answers.omitted import Omission
 from flask_cors_env.answers.seals import Sealing
 
 #: How many numbers are looked at together.
@@ -93,6 +94,7 @@ class Verification:
         empty: The files in which nothing was a record.
         is_empty: Whether nothing in any file was a record.
         sealing: What the key proves, and what does not count; None where no key was given.
+        omitted: What the log leaves out on purpose.
     """
 
     writers: tuple[Writer, ...]
@@ -103,6 +105,7 @@ class Verification:
     empty: tuple[str, ...] = ()
     is_empty: bool = False
     sealing: Sealing | None = None
+    omitted: tuple[Omission, ...] = ()
 
     @property
     def records(self) -> int:

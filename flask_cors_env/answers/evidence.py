@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from flask_cors_env.answers.engine import Answers
+from flask_cors_env.answers.omitted import Omission, omissions
 from flask_cors_env.answers.policies import policies
 from flask_cors_env.answers.questions import SHAPES
 from flask_cors_env.answers.shapes import Shape, shapes
@@ -33,6 +34,11 @@ class Evidence(NamedTuple):
     shapes: tuple[Shape, ...]
     policies: dict[str, Policy]
     history: tuple[PolicyRecord, ...]
+
+    @property
+    def omitted(self) -> tuple[Omission, ...]:
+        """Return what the log leaves out of the requests that were allowed."""
+        return tuple(omission for omission in omissions(r.columns for r in self.history) if omission.allows)
 
 
 def evidence(found: Answers, service: str | None = None) -> Evidence:

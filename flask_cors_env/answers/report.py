@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from flask_cors_env.answers.account import Verification
 from flask_cors_env.answers.engine import Answers
+from flask_cors_env.answers.omitted import omissions
 from flask_cors_env.answers.policies import policies
 from flask_cors_env.answers.questions import HOUR, Check, Question, Row, Value, Where, Window
 from flask_cors_env.answers.timeline import PolicyRecord
@@ -408,13 +409,8 @@ def _latest(records: Iterable[PolicyRecord]) -> dict[str, str]:
 
 
 def _are_allows_told(records: Iterable[PolicyRecord]) -> bool:
-    """Whether no process of the log leaves allowed requests out."""
-    return not any(
-        record.columns.get("cors_audit_level") == "deny"
-        or record.columns.get("cors_audit_enabled") == "false"
-        or "info" in record.columns.get("cors_audit_suppressed", "").split(",")
-        for record in records
-    )
+    """Return whether no process of the log leaves allowed requests out."""
+    return not any(omission.allows for omission in omissions(record.columns for record in records))
 
 
 # --- what stands out

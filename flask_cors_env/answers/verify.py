@@ -9,6 +9,7 @@ from flask_cors_env.answers import plain
 from flask_cors_env.answers.account import Key, Verification
 from flask_cors_env.answers.columns import Columns, Findings
 from flask_cors_env.answers.lines import DEFAULT, Found, Grammar, parse_uid
+from flask_cors_env.answers.omitted import omissions
 from flask_cors_env.answers.seals import Seals
 from flask_cors_env.audit.fields import GAP
 
@@ -37,7 +38,7 @@ def verification(found: Findings, seals: Seals | None = None) -> Verification:
     for gap in found.others:
         if gap["event"] == GAP:
             found.account.note_gap(_key(gap), gap.get("cors_audit_lost"))
-    judged = found.account.judged(found.unknown)
+    judged = replace(found.account.judged(found.unknown), omitted=omissions(found.others))
     return judged if seals is None else replace(judged, sealing=seals.judged())
 
 

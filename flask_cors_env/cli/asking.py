@@ -44,6 +44,8 @@ def ask(logs: Sequence[str], reading: Reading, service: str | None) -> Evidence:
         told = evidence(found, service)
     except SeveralServicesError as error:
         raise click.UsageError(f"{error}; name one with --service") from None
+    for omission in told.omitted:
+        raise click.UsageError(f"the log {omission.what}, so it proves nothing of them. {omission.remedy}")
     if not told.shapes:
         raise click.UsageError("the log holds no decision, so it proves nothing")
     lacking = found.verification.missing + found.verification.told

@@ -57,6 +57,8 @@ def _lines(found: Verification) -> Iterator[str]:
     whole = "every record is there, or told lost" if found.told else "every record is there"
     altered = " (not: unaltered)" if found.sealing is None else f", and {proof(found.sealing)}"
     yield f"whole: {whole}{altered}" if proves(found) else f"not whole: {_lack(found)}"
+    for omission in found.omitted:
+        yield f"on purpose, the log {omission.what}. {omission.remedy}"
 
 
 def proves(found: Verification) -> bool:
@@ -123,6 +125,7 @@ def _as_value(found: Verification) -> dict[str, Any]:
         "inside": found.inside,
         "unknown": found.unknown,
         "contradicting": list(found.contradicting),
+        "omitted": [omission.what for omission in found.omitted],
         **({} if found.sealing is None else {"sealing": found.sealing.value()}),
         "files_without_a_record": list(found.empty),
         "writers": writers,
