@@ -33,6 +33,7 @@ from flask_cors_env.config.layers import (
     Line,
     Path,
     full_name,
+    is_other_name,
     is_scope,
     read_arguments,
     read_variables,
@@ -274,6 +275,9 @@ class _Sources:
         files = [stack for stack in _guide(guides, "CONFIG_FILE") if stack.value]
         policy_file = [read_policy_file(s.value, self.environment.name, s.top, inputs.texts) for s in files]
         self.files = tuple(stack.value for stack in (*named, *files) if stack.value)
+        ignored = next((stack.value for stack in _guide([*guides, *chain(*policy_file)], "IGNORE")), None)
+        for layer in (config, *chain(*policy_file), *env_file, process):
+            layer.leave_out(ignored or ())
         self.layers = [config, *chain(*policy_file), *env_file, process, own, asked, *_arguments(inputs)]
 
 
@@ -519,6 +523,9 @@ class _Draft:
         places = [source for source, _ in self._inputs.arguments]
         places += [scope.source for scope in self._inputs.scopes]
         is_argument = problem.source in places
+        if is_other_name(problem.variable):
+            hint = f" If it is another program's: {PREFIX}IGNORE={problem.variable}"
+            problem = replace(problem, message=problem.message + hint)
         return suited(problem, self._environment, is_argument=is_argument, unsafe=self.app["UNSAFE_ALLOW"])
 
     def _is_ignored(self, problem: Problem) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -157,6 +158,18 @@ class Layer:
             fault = Fault("alias", f"is another name of {canonical}.", None, f"Write: {canonical}")
             self.notes.append(self._problem(fault, path, variable))
 
+    def leave_out(self, globs: Iterable[str]) -> None:
+        """Take out what other programs' names say, as *globs* name them; a setting's own name stays."""
+        names = {e.variable for e in self.entries} | {p.variable for p in (*self.problems, *self.notes)}
+        foreign = {
+            name
+            for name in filter(is_other_name, names)
+            if any(fnmatchcase(name.upper(), glob.upper()) for glob in globs)
+        }
+        self.entries = [entry for entry in self.entries if entry.variable not in foreign]
+        self.problems = [problem for problem in self.problems if problem.variable not in foreign]
+        self.notes = [problem for problem in self.notes if problem.variable not in foreign]
+
     def blame(
         self, variable: str, fault: Fault, rule: str | None = None, *, path: Path | None = None
     ) -> None:
@@ -165,6 +178,12 @@ class Layer:
 
     def _problem(self, fault: Fault, path: Path, variable: str, rule: str | None = None) -> Problem:
         return Entry(path, variable, self.source, None).problem(fault, rule)
+
+
+def is_other_name(variable: str) -> bool:
+    """Return whether *variable* is another package's name: an alias of a setting, or replaced by one."""
+    name = _bare(variable) if variable.upper().startswith(PREFIX) else ""
+    return name in FOREIGN or (name in VARIABLES and VARIABLES[name].name != name)
 
 
 def _bare(variable: str) -> str:

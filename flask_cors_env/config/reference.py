@@ -21,7 +21,14 @@ def settings_table() -> str:
 
 
 def _row(setting: Setting) -> str:
-    return f"| {_where(setting)} | {setting.form} | {_default(setting)} | {setting.meaning} |"
+    return (
+        f"| {_where(setting)} | {setting.form} | {_default(setting)} | {setting.meaning}{_other_names(setting)} |"
+    )
+
+
+def _other_names(setting: Setting) -> str:
+    names = ", ".join(f"`CORS_{alias}`" for alias in setting.aliases)
+    return f" Other names: {names}." if names else ""
 
 
 def _default(setting: Setting) -> str:

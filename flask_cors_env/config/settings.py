@@ -201,7 +201,7 @@ SETTINGS: tuple[Setting, ...] = (
         Scope.APP,
         Type(values.words, _LIST),
         "names with `*`",
-        "`CORS_*` names of other programs, which are passed over.",
+        "`CORS_*` names of other programs, which are passed over, other names of settings included.",
         "CORS_ANYWHERE_*",
         same("none"),
     ),

@@ -97,6 +97,30 @@ def test_an_alias_is_read_and_noted(alias, setting):
     )
 
 
+@pytest.mark.parametrize("glob", ["CORS_ALLOWED_ORIGINS", "cors_allowed_*", "CORS_ALLOW*"])
+@pytest.mark.parametrize("value", ["a;b", OTHER, "https://a.example.com/"])
+def test_another_programs_name_is_passed_over_also_where_it_is_an_alias(glob, value):
+    built = made(ORIGINS=APP, ALLOWED_ORIGINS=value, IGNORE=glob)
+    assert ([str(origin) for origin in built.policy.resources[0].origins], built.notes) == ([APP], ())
+    built = made(ORIGINS=APP, IGNORE=glob, config={"CORS_ALLOWED_ORIGINS": value})
+    assert ([str(origin) for origin in built.policy.resources[0].origins], built.notes) == ([APP], ())
+
+
+def test_another_programs_name_is_passed_over_also_where_it_is_replaced_here():
+    assert made(ORIGINS=APP, ORIGIN_REGEX_WHITELIST="x", IGNORE="CORS_*_WHITELIST").notes == ()
+
+
+def test_a_setting_s_own_name_is_never_passed_over():
+    assert canonical(ORIGINS=APP, IGNORE="CORS_*")["origins"] == [APP]
+
+
+def test_an_error_in_another_name_says_how_to_pass_it_over():
+    (found,) = refused(ALLOWED_ORIGINS="https://a.example.com/").problems
+    assert found.message.endswith(" If it is another program's: CORS_IGNORE=CORS_ALLOWED_ORIGINS")
+    (found,) = refused(ORIGINS="https://a.example.com/").problems
+    assert "CORS_IGNORE" not in found.message
+
+
 def test_an_alias_with_another_value_than_the_name_is_an_error():
     assert problems(ORIGINS=APP, ALLOWED_ORIGINS=OTHER) == [("set-twice", "CORS_ORIGINS", None)]
     assert resource(ORIGINS=APP, ALLOWED_ORIGINS=APP).whole()["origins"] == [APP]
