@@ -299,6 +299,31 @@ def test_a_log_that_is_not_there_is_a_mistake_of_the_command(tmp_path):
     assert err.endswith("Error: gone.jsonl is no file, and no pattern that names one\n")
 
 
+TWO = """
+from flask import Flask
+from flask_cors_env import CORS, cross_origin
+app = Flask("shop")
+CORS(app)
+@app.get("/two")
+@cross_origin(origins="https://a.example")
+def read(): return ""
+@app.delete("/two")
+@cross_origin(origins=["https://a.example", "https://b.example"])
+def erase(): return ""
+"""
+
+
+def test_explain_says_that_views_of_one_url_differ(tmp_path):
+    asked = ("cors", "explain", "--origin", "https://a.example", "--method", "DELETE", "/two")
+    (tmp_path / "app.py").write_text(TWO)
+    _, out, _ = flask(*asked, folder=tmp_path)
+    assert "GET, HEAD of this URL have different policies; so browsers cache nothing of this" in out
+    (tmp_path / "app.py").write_text(TWO.replace(', "https://b.example"', ""))
+    _, out, _ = flask(*asked, folder=tmp_path)
+    assert "different policies" not in out
+    assert "Access-Control-Max-Age" in out
+
+
 PEER = """
 from flask import Flask
 from flask_cors import CORS, cross_origin

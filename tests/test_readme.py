@@ -51,7 +51,9 @@ def test_the_oldest_versions_that_are_tested_are_the_bounds_that_are_declared():
     bounds = dict(re.split(">=|;", requirement)[:2] for requirement in declared)
     kept = {"orjson", "publicsuffixlist"}  # no wheels for every Python; one release a week, of data
     assert {name for name in pinned if name in bounds} == set(bounds) - kept
-    assert [v for name, v in pinned.items() if name in bounds and not f"{v}.".startswith(f"{bounds[name]}.")] == []
+    assert [
+        v for name, v in pinned.items() if name in bounds and not f"{v}.".startswith(f"{bounds[name]}.")
+    ] == []
 
 
 def test_the_plot_is_current():

@@ -162,7 +162,8 @@ def explain(  # noqa: PLR0913 - one parameter an option
     from flask_cors_env.cli import loading, steps  # noqa: PLC0415 - see above
 
     _, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
-    found = steps.of(origin, method, path, headers, state.decisions(origin, method, path, headers))
+    decisions = state.decisions(origin, method, path, headers)
+    found = steps.of(origin, method, path, headers, decisions, state.policy)
     steps.echo(found, as_plain_json=as_plain_json)
 
 

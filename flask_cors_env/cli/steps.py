@@ -8,20 +8,36 @@ from typing import Any, NamedTuple
 import click
 
 from flask_cors_env.cli.render import heading, pairs
+from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision
+from flask_cors_env.core.policy import Policy
 from flask_cors_env.core.reason import Verdict
 from flask_cors_env.core.request import Kind, page_requests
 
 
 class Step(NamedTuple):
-    """One request that a browser sends, and what is decided about it."""
+    """
+    One request that a browser sends.
+
+    Attributes:
+        line: The request.
+        decision: What is decided about it.
+        others: The methods of the URL that views with different policies take; browsers then cache nothing of
+            the preflight.
+    """
 
     line: str
     decision: Decision
+    others: tuple[str, ...] = ()
 
 
-def of(
-    origin: str, method: str, path: str, headers: Sequence[str], decisions: Sequence[Decision]
+def of(  # noqa: PLR0913, PLR0917 - one parameter an option
+    origin: str,
+    method: str,
+    path: str,
+    headers: Sequence[str],
+    decisions: Sequence[Decision],
+    policy: Policy,
 ) -> list[Step]:
     """What was decided about each request; an actual one follows only a preflight that is allowed."""
     requests = page_requests(origin, method, path, headers)
@@ -29,8 +45,17 @@ def of(
         f"{r.method} {r.path}" + (f" for {r.requested_method}" if r.requested_method else "")
         for r in requests
     ]
-    found = [Step(*pair) for pair in zip(lines, decisions, strict=True)]
+    found = [Step(line, one, _others(one, policy)) for line, one in zip(lines, decisions, strict=True)]
     return found[:1] if found[0].decision.verdict is Verdict.DENY else found
+
+
+def _others(decision: Decision, policy: Policy) -> tuple[str, ...]:
+    """Return the methods that *policy* gives the preflight's resource and the URL's other views take away."""
+    mine = decision.resource
+    declared = (
+        None if mine is None or decision.kind is not Kind.PREFLIGHT else policy.resource_named(mine.name)
+    )
+    return () if mine is None or declared is None else tuple(sorted(declared.methods - mine.methods - {AUTO}))
 
 
 def as_value(step: Step) -> dict[str, Any]:
@@ -49,6 +74,7 @@ def as_value(step: Step) -> dict[str, Any]:
         "cors.near.difference": None if decision.near is None else decision.near.difference.value,
         "cors.remedy.env": decision.remedy_variable,
         "cors.remedy.hint": decision.remedy_hint,
+        "other_views": list(step.others),
         "fields": [list(field) for field in decision.fields],
         "vary": list(decision.vary),
         "http.response.status_code": None if decision.status is None else int(decision.status),
@@ -78,9 +104,16 @@ def _lines(step: Step) -> Iterator[str]:
             ("answer", _answer(decision)),
             *((name, value) for name, value in decision.fields),
             ("Vary", ", ".join(decision.vary)),
+            ("other views", _told_of_others(step)),
             ("remedy", decision.remedy_hint if decision.verdict is Verdict.DENY else ""),
         ]
     )
+
+
+def _told_of_others(step: Step) -> str:
+    if not step.others:
+        return ""
+    return f"{', '.join(step.others)} of this URL have different policies; so browsers cache nothing of this"
 
 
 def _answer(decision: Decision) -> str:

@@ -395,6 +395,34 @@ def test_a_preflight_of_one_view_never_lets_a_page_through_to_another_of_its_url
     assert erase.headers["Access-Control-Allow-Methods"] == "DELETE, PATCH, PUT"
 
 
+@pytest.mark.parametrize("options", [{"max_age": 60}, {}])
+def test_two_views_of_one_url_with_equal_policies_are_one_policy(options):
+    app, _ = governed()
+    for endpoint, methods in (("read", ["GET", "POST"]), ("erase", ["DELETE"])):
+        view = cross_origin(BI, **options)(empty_view())
+        app.add_url_rule("/two", endpoint=endpoint, view_func=view, methods=methods)
+    for method in ("POST", "DELETE", "PUT"):
+        answer = preflight(app.test_client(), "/two", origin=BI, method=method, headers="content-type")
+        assert answer.headers["Access-Control-Allow-Methods"] == "DELETE, GET, HEAD, PATCH, POST, PUT"
+        assert answer.headers["Access-Control-Max-Age"] == str(options.get("max_age", 7200))
+
+
+@pytest.mark.parametrize("other", [{"origins": [BI, APP]}, {"max_age": 5}, {"allow_credentials": True}])
+def test_two_views_of_one_url_that_differ_in_anything_are_two_policies(other):
+    app, _ = governed()
+    for endpoint, method, options in (("read", "GET", {}), ("erase", "DELETE", other)):
+        view = cross_origin(**({"origins": BI} | options))(empty_view())
+        app.add_url_rule("/two", endpoint=endpoint, view_func=view, methods=[method])
+    answer = preflight(app.test_client(), "/two", origin=BI, method="DELETE")
+    assert answer.headers["Access-Control-Allow-Methods"] == "DELETE, PATCH, POST, PUT"
+    assert answer.headers["Access-Control-Max-Age"] == "0"
+
+
+def empty_view():
+    """A view that no other test has decorated."""
+    return lambda: ""
+
+
 RULES = st.lists(
     st.tuples(
         st.sampled_from(["/two", "/two/", "/<x>", "/<int:x>", "/<x>/", "/t<x>", "/a/<path:x>", "/a/b", "/"]),
