@@ -35,11 +35,13 @@ _EVERY_PATH = frozenset({*"* /* /+ ^/ .* ^.* .*$ ^.*$ /.* ^/.* /.*$ ^/.*$".split
 EVERYTHING = "/*"
 #: A slash that may be one of those after the scheme.
 _SCHEME_IN_PART = re.compile(rf"[:/{_ANY}{_SOME}]/")
+_RUN = f"[{_ANY}{_NUMBER}{_SOME}]"
+_EDGE = f"[a-z0-9_{_NUMBER}{_SOME}]"
 _ORIGIN = re.compile(
     rf"(?P<scheme>[a-z][a-z0-9+.-]*)://"
-    rf"(?P<below>{_LABELS}|[{_ANY}{_NUMBER}{_SOME}]\.|{_ANY}(?=[a-z0-9]))?"
-    r"(?P<host>[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])"
-    rf"(?:(?P<port>:[0-9]+)|(?P<ports>:[{_ANY}{_NUMBER}{_SOME}]+|:\*))?(?P<rest>{_ANY})?"
+    rf"(?P<below>{_LABELS}|{_RUN}\.|{_ANY}(?=[a-z0-9]))?"
+    rf"(?P<host>{_EDGE}(?:[a-z0-9_.{_NUMBER}{_SOME}-]*{_EDGE})?|{_RUN}|\[[0-9a-f:.]+\])"
+    rf"(?:(?P<port>:[0-9]+)|(?P<ports>:{_RUN}+|:\*))?(?P<rest>{_ANY})?"
 )
 
 
@@ -51,6 +53,7 @@ class Deviation(Enum):
     NO_DOT = auto()
     SCHEME = auto()
     PORT = auto()
+    PART = auto()
     WIDER = auto()
     DEPTH = auto()
     ABOVE = auto()
@@ -134,7 +137,7 @@ def _origins(sequence: Sequence, deviations: set[Deviation]) -> Iterator[str]:
     if match is not None and texts:
         deviations.update(_of_origin(tokens, match, is_closed=is_closed))
         yield from texts
-    elif match is None or not match["port"]:
+    elif match is None or not match["port"] or re.search(_RUN, match["host"]):
         deviations.add(Deviation.BY_HAND)
 
 
@@ -150,7 +153,7 @@ def _drawn(token: Token) -> str:
 
 def _spelled(match: re.Match[str]) -> Iterator[str]:
     """Yield the entries of a shape that are in the grammar."""
-    tail = match["host"] + (match["port"] or (":*" if match["ports"] else ""))
+    tail = re.sub(_RUN, "*", match["host"]) + (match["port"] or (":*" if match["ports"] else ""))
     for below in {None: [""], _ANY: ["", "*."]}.get(match["below"], ["*."]):
         try:
             yield parse_origin(f"{match['scheme']}://{below}{tail}").text
@@ -164,6 +167,8 @@ def _of_origin(tokens: Sequence, match: re.Match[str], *, is_closed: bool) -> It
         yield Deviation.DOT
     if match["below"] == _ANY:
         yield Deviation.NO_DOT
+    if re.search(_RUN, match["host"]):
+        yield Deviation.PART
     if match["below"] and _is_narrower(runs[0], _LABEL if runs[0].labels else _LABEL | {"."}):
         yield Deviation.WIDER
     numbers = takewhile(lambda token: isinstance(token, Run), reversed(tokens))

@@ -295,7 +295,8 @@ def _entries_for(text: str) -> str | None:
     """Return the entries that the regular expression *text* stands for, else the call that makes it one."""
     from flask_cors_env.core.globs import advised, read_origins  # noqa: PLC0415 - for errors only
 
-    return advised(read_origins, text, re.IGNORECASE) or compile_call(text)
+    is_opaque = "://" in text and not re.match(r"\^?\(?https?", text, re.IGNORECASE)  # its case counts
+    return advised(read_origins, text, re.NOFLAG if is_opaque else re.IGNORECASE) or compile_call(text)
 
 
 def compile_call(text: str) -> str | None:

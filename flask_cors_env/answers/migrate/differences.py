@@ -66,6 +66,12 @@ class Difference(Enum):
         "`:*` stands for every port, the default one included.",
         "on the reader's own machine ports change daily",
     )
+    ORIGIN_PART = (
+        "origin-part",
+        Effect.DIFFERS,
+        "A star within a label stands for letters, digits and hyphens; alone it is a host of another scheme.",
+        "a glob is read in one way only; to be narrower, name the origins",
+    )
     ORIGIN_GLOB = (
         "origin-glob",
         Effect.DIFFERS,

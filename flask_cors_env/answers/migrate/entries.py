@@ -29,6 +29,7 @@ _ORIGINS = {
     Deviation.SCHEME: Difference.ORIGIN_SCHEME,
     Deviation.WIDER: Difference.ORIGIN_LABEL,
     Deviation.PORT: Difference.ORIGIN_PORT,
+    Deviation.PART: Difference.ORIGIN_PART,
     Deviation.BY_HAND: Difference.ORIGIN_BY_HAND,
 }
 _NAMES = {

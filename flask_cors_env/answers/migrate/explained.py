@@ -158,6 +158,7 @@ EXPLAINED: dict[Difference, Judge] = {
             Difference.ORIGIN_LABEL,
             Difference.ORIGIN_PORT,
             Difference.ORIGIN_GLOB,
+            Difference.ORIGIN_PART,
             Difference.ORIGIN_BY_HAND,
         ),
         _origin,
