@@ -43,6 +43,10 @@ _ORIGIN = re.compile(
     rf"(?P<host>{_EDGE}(?:[a-z0-9_.{_NUMBER}{_SOME}-]*{_EDGE})?|{_RUN}|\[[0-9a-f:.]+\])"
     rf"(?:(?P<port>:[0-9]+)|(?P<ports>:{_RUN}+|:\*))?(?P<rest>{_ANY})?"
 )
+#: A literal host, or any, of a scheme whose hosts are opaque.
+_OTHER = re.compile(
+    rf"(?P<scheme>(?!https?:)[a-z][a-z0-9+.-]*)://(?:(?P<run>{_RUN})|(?P<host>[A-Za-z0-9._-]+))"
+)
 
 
 class Deviation(Enum):
@@ -130,6 +134,10 @@ def _origins(sequence: Sequence, deviations: set[Deviation]) -> Iterator[str]:
     if "://" not in drawn and drawn.startswith(_ANY) and not _SCHEME_IN_PART.search(drawn):
         drawn = f"https://{_ANY}{drawn.lstrip(_ANY)}"
         deviations.add(Deviation.SCHEME)
+    other = _OTHER.fullmatch(drawn)
+    if other is not None:
+        yield from _of_other_scheme(other, deviations, is_closed=is_closed)
+        return
     if "/" in drawn.partition("://")[2] or drawn != drawn.lower():
         return  # no browser sends such an origin
     match = _ORIGIN.fullmatch(drawn)
@@ -141,11 +149,22 @@ def _origins(sequence: Sequence, deviations: set[Deviation]) -> Iterator[str]:
         deviations.add(Deviation.BY_HAND)
 
 
+def _of_other_scheme(match: re.Match[str], deviations: set[Deviation], *, is_closed: bool) -> Iterator[str]:
+    """Yield the entry for a host of another scheme than http and https, whose case counts, or for any."""
+    deviations.update(() if is_closed else (Deviation.PREFIX,), (Deviation.PART,) if match["run"] else ())
+    try:
+        yield parse_origin(f"{match['scheme']}://{'*' if match['run'] else match['host']}").text
+    except OriginError:
+        deviations.add(Deviation.BY_HAND)
+
+
 def _drawn(token: Token) -> str:
     if not isinstance(token, Run):
         return token if isinstance(token, str) else "."
     if token.characters == {":"}:
         return ":*"
+    if len(token.characters) == 1:
+        raise UnreadableError("one character, repeated")
     if token.labels or "." in token.characters:
         return _LABELS if token.labels else _ANY
     return _NUMBER if token.characters <= _DIGITS else _SOME
