@@ -91,6 +91,8 @@ def echo_comparison(found: Comparison, *, as_plain_json: bool) -> None:
         click.echo(f"  {difference.what}")
     for rule in found.left_out:
         click.echo(f"not asked: {shown(rule)}, since no path of it is known")
+    if not found.is_whole:
+        click.echo("many origins: each was asked of some routes, and not all of every route")
     foreseen = sum(bool(change.lines) for change in found.changes)
     click.echo(
         f"{found.asked} requests for {len(found.routes)} routes: {len(found.changes)} with another "
@@ -117,6 +119,7 @@ def _comparison_value(found: Comparison) -> dict[str, Any]:
         "asked": found.asked,
         "routes": list(found.routes),
         "left_out": list(found.left_out),
+        "whole": found.is_whole,
         "changes": [
             {
                 "origin": change.asked.page.origin,

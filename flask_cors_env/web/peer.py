@@ -16,6 +16,9 @@ from typing import Any, NamedTuple, cast
 from flask import Flask, request
 from werkzeug.routing import Rule
 
+from flask_cors_env.config.build import Inputs, build
+from flask_cors_env.config.environment import DEVELOPMENT
+from flask_cors_env.config.errors import CORSConfigError
 from flask_cors_env.config.layers import PREFIX
 from flask_cors_env.config.settings import SETTINGS
 
@@ -38,6 +41,7 @@ OPTIONS = {
     "VARY_HEADER": "true",
     "ALLOW_PRIVATE_NETWORK": "false",
 }
+_REGEX_CODES = frozenset({"origin-is-regex", "header-is-regex", "path-is-regex", "pattern-not-here"})
 _PATH_AT_END = re.compile("<path:[^<>]*>$")
 #: The characters by which it takes a string for a regular expression.
 HINTS = frozenset("*\\]?$^[]()")
@@ -169,21 +173,19 @@ def find(app: Flask) -> Found:
         routes=routes,
         hooks=bool(app.before_request_funcs) or any(_answers_options(app, decorated)),
         config=tuple(read),
-        regexes=tuple(key for key in read if _holds_regex(values[key])),
+        regexes=tuple(key for key in read if _holds_regex(key, values[key])),
         dead=tuple(key for key in values if key not in read and key.removeprefix(PREFIX) not in own),
         unread=tuple(unread),
     )
 
 
-def _holds_regex(value: Any) -> bool:
-    """Return whether *value*, or a member or key of it, is what flask-cors takes for a regular expression."""
-    if isinstance(value, Mapping):
-        return any(_holds_regex(one) for item in value.items() for one in item)
-    if isinstance(value, list | tuple | set | frozenset):
-        return any(map(_holds_regex, value))
-    return isinstance(value, re.Pattern) or (
-        isinstance(value, str) and value not in {"*", "/*"} and not HINTS.isdisjoint(value)
-    )
+def _holds_regex(key: str, value: Any) -> bool:
+    """Return whether *value* holds a regular expression that is an error in app.config here."""
+    try:
+        build(Inputs(environ={}, config={key: value}, environment=DEVELOPMENT))
+    except CORSConfigError as error:
+        return any(problem.code in _REGEX_CODES for problem in error.problems)
+    return False
 
 
 def _routes(rules: Iterable[Rule]) -> Iterator[Route]:
@@ -293,7 +295,7 @@ def stand_in(app: Flask, answer: Callable[[], Any], *, with_peer: bool) -> Flask
         with_peer: Whether flask-cors itself runs on it as on *app*, with its functions and decorators. If
             not, the keys of app.config that begin with ``CORS_`` are left out too.
     """
-    made = Flask(app.import_name, static_folder=None)
+    made = Flask(app.import_name, static_folder=None, root_path=app.root_path)
     made.url_map, made.subdomain_matching = app.url_map, app.subdomain_matching
     made.config.update({k: v for k, v in app.config.items() if with_peer or not k.startswith(PREFIX)})
     made.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)

@@ -36,6 +36,8 @@ _OTHER_HEADER = "X-Unlisted-Response"
 _VALUES = {"int": "1", "float": "1.5", "uuid": "0b5c2a5e-0000-4000-8000-000000000000", "path": "a/b"}
 _RULE_PART = re.compile(r"<(?:([a-zA-Z_]\w*)(?:\((.*?)\))?:)?[a-zA-Z_]\w*>")
 _MOST_NAMES = 8
+#: Pairs of a path and an origin, each of which is some ten requests.
+_MOST_PAIRS = 2000
 #: The environment whose rules take every translation; what it logs is no event of the app.
 _SILENT = {"CORS_ENV": "development", "CORS_AUDIT": "off", "CORS_AUDIT_SINK": f"file:{os.devnull}"}
 
@@ -67,12 +69,14 @@ class Comparison:
         asked: The number of requests.
         routes: The rules that were asked.
         left_out: The rules that were not, since no path that they route is known.
+        is_whole: Whether every route was asked about every origin; of many origins each is asked somewhere.
         changes: Where the browser concludes otherwise.
     """
 
     asked: int
     routes: tuple[str, ...]
     left_out: tuple[str, ...]
+    is_whole: bool
     changes: tuple[Change, ...]
 
     @property
@@ -81,8 +85,16 @@ class Comparison:
         return not self.left_out and all(change.lines for change in self.changes)
 
 
-def compare(app: Flask, found: Found, translation: Translation) -> Comparison:
-    """Ask flask-cors as it runs on *app*, and the policy of *translation*, and return what differs."""
+def compare(app: Flask, found: Found, translation: Translation, *, pairs: int = _MOST_PAIRS) -> Comparison:
+    """
+    Ask flask-cors as it runs on *app*, and the policy of *translation*, and return what differs.
+
+    Args:
+        app: Only read.
+        found: How it uses flask-cors.
+        translation: Of *found*.
+        pairs: The most pairs of a path and an origin that are asked about.
+    """
     exposed = {
         name for one in found.governed for name in one.options.expose_headers.split(", ") if is_token(name)
     }
@@ -92,12 +104,20 @@ def compare(app: Flask, found: Found, translation: Translation) -> Comparison:
     CORS(ours, environ={**_SILENT, **translation.variables})
     routed = [(rule, _paths(app, rule)) for rule in app.url_map.iter_rules()]
     every = [one.options for one in found.governed]
-    asked = [one for rule, paths in routed for path in paths for one in _requests(app, rule, path, every)]
+    origins, most = _origins(every), pairs // max(1, sum(len(paths) for _, paths in routed))
+    places = [(rule, path) for rule, paths in routed for path in paths]
+    turns = [origins if len(origins) <= most else _some(origins, most, n) for n in range(len(places))]
+    asked = [
+        one
+        for (rule, path), turn in zip(places, turns, strict=True)
+        for one in _requests(app, rule, path, every, turn)
+    ]
     seen = ((one, _seen(theirs, one.page), _seen(ours, one.page)) for one in asked)
     return Comparison(
         asked=len(asked),
         routes=tuple(rule.rule for rule, paths in routed if paths),
         left_out=tuple(rule.rule for rule, paths in routed if not paths),
+        is_whole=len(origins) <= most,
         changes=tuple(
             Change(one, before, after, tuple(explaining(translation.lines, one, before, after)))
             for one, before, after in seen
@@ -137,15 +157,24 @@ def _host(app: Flask, rule: Rule) -> str:
     return rule.host or (f"{rule.subdomain}.{server}" if rule.subdomain else server)
 
 
-def _requests(app: Flask, rule: Rule, path: str, every: Sequence[Options]) -> Iterator[Asked]:
-    """Yield requests for *path*: of every origin, with every method of the route, then with headers."""
+def _some(origins: Sequence[str], most: int, turn: int) -> list[str]:
+    """Return those of *origins* that are asked at this turn: the unlisted ones, and the next of the others."""
+    usual, others = list(origins[:2]), origins[2:]
+    count = max(1, most - len(usual))
+    return usual + [others[(turn * count + n) % len(others)] for n in range(count)]
+
+
+def _requests(
+    app: Flask, rule: Rule, path: str, every: Sequence[Options], origins: Iterable[str]
+) -> Iterator[Asked]:
+    """Yield requests for *path*: of each of *origins*, with every method of the route, then with headers."""
     methods = _methods(rule)
     endpoints = {method: _endpoint(app, rule, path, method) or "" for method in methods}
     sorts: list[Credentials] = (
         ["omit", "include"] if any(options.credentials for options in every) else ["omit"]
     )
     variants = [*product(methods, [()]), *product(methods[:1], ([name] for name in _names(every)))]
-    for origin, (method, names), credentials in product(_origins(every), variants, sorts):
+    for origin, (method, names), credentials in product(origins, variants, sorts):
         fields = [(name, "application/json" if name.lower() == "content-type" else "1") for name in names]
         url = f"https://{_host(app, rule)}{path}"
         page = PageRequest(origin=origin, url=url, method=method, headers=fields, credentials=credentials)

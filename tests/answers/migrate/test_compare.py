@@ -93,6 +93,19 @@ def test_routes_of_hosts_and_subdomains_are_asked_there():
     assert (comparison.routes, comparison.left_out, comparison.changes) == (("/items",), (), ())
 
 
+def test_of_many_origins_each_is_asked_somewhere_and_that_is_said():
+    origins = [f"https://a{number}.example.com" for number in range(10)]
+    app = shop(origins=origins)
+    for number in range(4):
+        app.add_url_rule(f"/{number}", str(number), lambda: "")
+    comparison = compare(
+        app, find(app), dataclasses.replace(translated(shop(origins=[])), lines=()), pairs=40
+    )
+    assert (comparison.is_whole, len(comparison.routes)) == (False, 5)
+    assert {change.asked.page.origin for change in comparison.changes} == set(origins)
+    assert compare(app, find(app), translated(app)).is_whole
+
+
 class Odd(BaseConverter):
     regex = "x{9}"
 

@@ -203,6 +203,26 @@ def test_a_key_of_the_config_that_only_this_package_reads_is_told_of_and_overrul
     assert told(app, "app-config") == []
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "code"),
+    [
+        ("CORS_ORIGINS", [r"https://.*\.example\.com"], "app-config-regex"),
+        ("CORS_ORIGINS", [APP, "*"], "app-config"),
+        ("CORS_RESOURCES", {"/api/*": {"origins": APP}}, "app-config"),
+        ("CORS_RESOURCES", {r"/api/.*": {"origins": APP}}, "app-config-regex"),
+        ("CORS_SEND_WILDCARD", True, "app-config"),
+        ("CORS_SUPPORTS_CREDENTIALS", True, "app-config"),
+        ("CORS_ALLOW_HEADERS", "X-.*", "app-config-regex"),
+        ("CORS_ALLOWED_ORIGINS", "a;b", "app-config-unread"),
+    ],
+)
+def test_a_key_of_the_config_is_said_to_hold_an_expression_where_it_does(key, value, code):
+    app = Flask("shop")
+    app.config[key] = value
+    flask_cors.CORS(app)
+    assert told(app, "app-config", "app-config-regex", "app-config-unread") == [(code, "app.config", key)]
+
+
 def test_hooks_are_told_of():
     app = Flask("shop")
     flask_cors.CORS(app, **MINE)
