@@ -158,7 +158,7 @@ def _host(app: Flask, rule: Rule) -> str:
 
 
 def _some(origins: Sequence[str], most: int, turn: int) -> list[str]:
-    """Return those of *origins* that are asked at this turn: the unlisted ones, and the next of the others."""
+    """Return those of *origins* that are asked at this turn: the unlisted, and the next of the others."""
     usual, others = list(origins[:2]), origins[2:]
     count = max(1, most - len(usual))
     return usual + [others[(turn * count + n) % len(others)] for n in range(count)]
