@@ -198,4 +198,5 @@ def _groups(policy: Policy) -> set[frozenset[str]]:
 
 def _could_win(path: PathPattern, mine: PathPattern) -> bool:
     """Whether *path* could govern what *mine* covers."""
-    return path.overlaps(mine) and not mine.governs_over(path)
+    is_above = mine.above >= path.specificity or not (mine.deep and path.deep)
+    return path.overlaps(mine) and not (mine.governs_over(path) and is_above)

@@ -69,10 +69,16 @@ class PathPattern:
         return len(self.segments) + (self.deep and not self.text.endswith("*"))
 
     def governs_over(self, other: PathPattern) -> bool:
-        """Return whether it is more specific; of two alike but for a final ``/*`` the one without."""
-        if self.segments == other.segments:
-            return other.deep and not self.deep
+        """Return whether it is more specific; see `_meet_above` for two that a final ``/*`` tells apart."""
+        if _meet_above(self, other):
+            return (*self.above, not self.deep) > (*other.above, not other.deep)
         return self.specificity > other.specificity
+
+    @property
+    def above(self) -> tuple[int, int]:
+        """Return its specificity for the path above a final ``/*``: that of the pattern without it."""
+        literal, length = self.specificity
+        return literal, length - 2 * self.deep
 
     @property
     def is_everything(self) -> bool:
@@ -251,7 +257,13 @@ def other_readings(path: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _meet_above(one: PathPattern, other: PathPattern) -> bool:
+    """Return whether two patterns share nothing but the path above the final ``/*`` that one of them has."""
+    return one.deep != other.deep and len(one.segments) == len(other.segments)
+
+
 T = TypeVar("T")
+_Entry = tuple[tuple[int, int, int], T]
 
 
 class Overlap(NamedTuple, Generic[T]):
@@ -276,7 +288,8 @@ def overlaps(entries: Iterable[tuple[PathPattern, T]], *, first: bool = False) -
         rivals = _Rivals[T]({_literal_places(pattern) for pattern, _ in level})
         for entry in level:
             for rival in rivals.of(entry[0]):
-                if rival[1] is not entry[1] and rival[0].overlaps(entry[0]):
+                is_settled = rival[1] is entry[1] or _meet_above(rival[0], entry[0])
+                if not is_settled and rival[0].overlaps(entry[0]):
                     yield Overlap(rival, entry)
                     if first:
                         break
@@ -330,10 +343,10 @@ class _Node(Generic[T]):
     def __init__(self) -> None:
         self.children: dict[str, _Node[T]] = {}
         self.globs: dict[str, _Node[T]] = {}
-        self.here: tuple[tuple[int, int], T] | None = None
-        self.below: tuple[tuple[int, int], T] | None = None
-        #: Of a final ``/*`` the path above it, which a pattern for that path alone takes from it.
-        self.above: tuple[tuple[int, int], T] | None = None
+        self.here: _Entry[T] | None = None
+        self.below: _Entry[T] | None = None
+        #: Of a final ``/*`` the path above it, which a pattern without the star takes from it.
+        self.above: _Entry[T] | None = None
 
     def matching(self, segment: str) -> list[_Node[T]]:
         """The places one segment on."""
@@ -377,11 +390,11 @@ class PathIndex(Generic[T]):
             node = branch.setdefault(segment, _Node())
         self._depth = max(self._depth, len(pattern.segments))
         if pattern.deep:
-            node.below = node.below or (pattern.specificity, value)
+            node.below = node.below or ((*pattern.specificity, 0), value)
             if pattern.fewest == len(pattern.segments):
-                node.above = node.above or (pattern.specificity, value)
+                node.above = node.above or ((*pattern.above, 1), value)
         else:
-            node.here = node.here or (pattern.specificity, value)
+            node.here = node.here or ((*pattern.specificity, 2), value)
 
     def find(self, path: str) -> T | None:
         """The value that governs *path*, which has one leading slash; None if no pattern covers it."""
@@ -404,7 +417,7 @@ class PathIndex(Generic[T]):
     def _walk(self, segments: list[str]) -> T | None:
         """The most specific of the patterns on the way; a node is reached in one way only, so this ends."""
         best: T | None = None
-        rank: tuple[int, int] = (-1, -1)
+        rank: tuple[int, int, int] = (-1, -1, -1)
         reached = [(self._root, 0)]
         while reached:
             node, at = reached.pop()
