@@ -6,7 +6,9 @@ import flask_cors
 import pytest
 from flask import Blueprint, Flask, abort
 from flask.views import MethodView
-from peers import page, translated, unexplained, with_ours
+from peers import page, seen, translated, unexplained, with_ours
+
+import flask_cors_env
 
 APP, OTHER, EVIL = "https://app.example.com", "https://b.example.com", "https://evil.net"
 PATHS = (
@@ -147,6 +149,46 @@ def test_a_view_whose_paths_are_not_its_own_keeps_its_decorator(name):
     translation = translated(app)
     assert told(app, "view-by-hand") == [("view-by-hand", f"@cross_origin {name}", None)]
     assert (translation.is_complete, translation.variables) == (False, {"CORS_ORIGINS": "none"})
+
+
+@pytest.mark.parametrize("name", ["items", "page"])
+def test_the_decorator_that_a_view_is_told_to_keep_allows_what_it_did(name):
+    app = shop(**{name: flask_cors.cross_origin(**ITS, supports_credentials=True)})
+    translation = translated(app)
+    (line,) = (line for line in translation.lines if line.difference.code == "view-by-hand")
+    kept = eval(line.advice.removeprefix("Write: @"), {"cross_origin": flask_cors_env.cross_origin})
+    environ = {"CORS_ENV": "development", "CORS_AUDIT": "off", **translation.variables}
+    ours = shop(lambda app: flask_cors_env.CORS(app, environ=environ), **{name: kept})
+    pages = [page(origin, "GET", path, ()) for origin in (APP, OTHER, EVIL) for path in ("/items", "/other")]
+    assert [seen(app, one) for one in pages] == [seen(ours, one) for one in pages]
+    assert seen(ours, page(APP, "PUT", "/items", ())) is None
+
+
+def test_views_of_one_url_with_one_policy_need_no_hand():
+    app = Flask("shop", static_folder=None)
+    for endpoint, method in (("read", "GET"), ("write", "PUT")):
+        view = flask_cors.cross_origin(**MINE)(lambda: "")
+        app.add_url_rule("/items", endpoint, view, methods=[method])
+    translation = translated(app)
+    assert translation.is_complete
+    assert translation.variables["CORS_RESOURCES__ITEMS__ORIGINS"] == APP
+
+
+def test_a_policy_that_the_app_has_anyway_is_not_written_again():
+    def use(app):
+        flask_cors.CORS(app, **MINE)
+
+    app = shop(use, about=flask_cors.cross_origin(**MINE), items=flask_cors.cross_origin(**MINE))
+    assert [resource.paths for resource in translated(app).resources] == [["/*"]]
+    assert told(app, "view-by-hand") == []
+
+
+def test_a_policy_that_another_comes_between_is_written():
+    app = Flask("shop")
+    paths = {"/*": MINE, "/api/*": ITS, "/api/open/*": MINE}
+    flask_cors.CORS(app, resources=paths)
+    found = {tuple(resource.paths) for resource in translated(app).resources}
+    assert found == {("/api/open/*", "/*"), ("/api/*",)}
 
 
 def test_a_method_of_a_class_keeps_its_decorator():
