@@ -21,9 +21,8 @@ def settings_table() -> str:
 
 
 def _row(setting: Setting) -> str:
-    return (
-        f"| {_where(setting)} | {setting.form} | {_default(setting)} | {setting.meaning}{_other_names(setting)} |"
-    )
+    meaning = setting.meaning + _other_names(setting)
+    return f"| {_where(setting)} | {setting.form} | {_default(setting)} | {meaning} |"
 
 
 def _other_names(setting: Setting) -> str:

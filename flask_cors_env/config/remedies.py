@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from flask_cors_env.config.environment import DEVELOPMENT
 from flask_cors_env.config.errors import Problem
 from flask_cors_env.config.rules import Level, broken
+from flask_cors_env.core.environments import DEVELOPMENT
 from flask_cors_env.core.origin import Origins, parse_origin
 from flask_cors_env.core.policy import Resource
 

@@ -236,7 +236,8 @@ class ResourceFields:
     The fields that a resource's decisions depend on, in the order of the canonical policy.
 
     Attributes:
-        paths: The paths it governs. `*` stands for part of one segment, a final `/*` for everything below.
+        paths: The paths it governs. `*` stands for part of one segment, a final `/*` for the path above it
+            and everything below.
         origins: The origins whose pages may read responses. `*` is everyone, and for development only.
         origin_function: Asked, with ``origin`` and ``request``, where no entry matches; or None.
         methods: The methods a page may use, beside GET, HEAD and POST, which need no listing. `auto`: those
@@ -255,7 +256,8 @@ class ResourceFields:
 
     paths: tuple[PathPattern, ...] = _declare(
         PATHS,
-        "The paths it governs. `*` stands for part of one segment, a final `/*` for the path above it and everything below.",
+        "The paths it governs. `*` stands for part of one segment, a final `/*` for the path above it and "
+        "everything below.",
         setting="PATH",
         grants=Grants.ENTRIES,
         decides=True,

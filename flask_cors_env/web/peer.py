@@ -17,10 +17,10 @@ from flask import Flask, request
 from werkzeug.routing import Rule
 
 from flask_cors_env.config.build import Inputs, build
-from flask_cors_env.config.environment import DEVELOPMENT
 from flask_cors_env.config.errors import CORSConfigError
 from flask_cors_env.config.layers import PREFIX
 from flask_cors_env.config.settings import SETTINGS
+from flask_cors_env.core.environments import DEVELOPMENT
 
 _EXTENSION = "flask_cors.extension"
 _DECORATOR = "flask_cors.decorator"
