@@ -116,7 +116,7 @@ def test_a_field_that_is_added_is_found_everywhere(answers):
     ids = answers.pop("ids")
     row = (
         "| `CORS_SHARED_CACHE`, `CORS_RESOURCES__<NAME>__SHARED_CACHE` | true or false | `false` "
-        "| Whether a shared cache may keep it. |"
+        "| Whether a shared cache may keep it. Other names: `CORS_CACHE_SHARED`. |"
     )
     assert answers == {
         "versions": [1, 2],
