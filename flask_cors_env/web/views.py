@@ -207,7 +207,7 @@ def left_alone(endpoint: str) -> Resource:
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _rules(resource: Resource) -> str:
     """Return all that *resource* decides by, without its name and paths."""
-    return json.dumps({**resource.canonical(), "name": "", "paths": []})
+    return json.dumps({**resource.canonical(), "name": "", "paths": []}, sort_keys=True)
 
 
 def _are_one(one: Resource | None, other: Resource) -> bool:
