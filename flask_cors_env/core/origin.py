@@ -50,8 +50,6 @@ _REGEX_HABITS = re.compile(
 )
 #: The same in an opaque host, which may have most of those characters.
 _OPAQUE_REGEX_HABITS = re.compile(r"\\|[.\]][*+]|\]\{|\(\?")
-#: One or more characters of a host, as a regular expression says it.
-_SOME = r"(?:\.|\[[^\]]*\]|\\w|\\d)(?:[*+]|\{[0-9,]+\})"
 _ANY_PORT = "takes any port; that is for localhost and loopback addresses only."
 _FLAGS = {re.ASCII: "a", re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x"}
 #: The shape of what a browser serializes; host rules are looser than the grammar's on purpose.

@@ -88,7 +88,7 @@ def test_expressions_of_usual_parts_mean_the_same_or_a_line_says_so(scheme):
         (r"http://\[::1\]:3000$", ["http://[::1]:3000"], []),
         (re.compile(r"https://(?P<name>a|b)\.example\.com\Z"), ["https://a.example.com", "https://b.example.com"],
          []),
-        (r"https://pr-\d+\.example\.com", [], ["origin-by-hand"]),
+        (r"https://pr-\d+\.example\.com$", ["https://pr-*.example.com"], ["origin-part"]),
         (r"https://(?!evil).*\.example\.com", [], ["origin-by-hand"]),
         (r"https://.*", [], ["origin-by-hand"]),
         (re.compile(b"https://a"), [], ["origin-never"]),
