@@ -4,12 +4,17 @@ The hooks: methods of the app object through which every request of Flask goes, 
 A ``wsgi_app`` that somebody took before there was a wrapper, and a bridge that calls these methods by itself,
 come past the wrapper. Functions given to ``before_request`` do not do: url_value_preprocessors run ahead of
 them, and an ``after_request`` function that raises skips those registered before it.
+
+Two methods are wrapped from the start: the one that makes a request's context, which sees whether the wrapper
+has seen the request, and the one that runs the view. The others cost every request something, and are wrapped
+when the first request comes that the wrapper does not decide on.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask.globals
 from flask import Flask, current_app
@@ -17,11 +22,14 @@ from flask import Flask, current_app
 from flask_cors_env.web.exchange import Exchange, Phase, current_request
 from flask_cors_env.web.prepared import Source
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 Method = Callable[..., Any]
 #: No argument. A function with a default is called faster than one that takes any arguments.
 _NONE: Any = object()
 #: Holds Flask's context, of which one attribute is the request. The name is Flask's own until 3.1; the proxy
-#: that everybody may use answers in three times the instructions, four times a request.
+#: that everybody may use answers in three times the instructions.
 _CONTEXT: Any = getattr(flask.globals, "_cv_request", None) or getattr(flask.globals, "_cv_app", None)
 
 
@@ -44,6 +52,7 @@ def enter(source: Source) -> Exchange:
     request = current_request()
     exchange: Exchange | None = request.environ.get(source.key)
     if exchange is None:
+        install(current_app._get_current_object(), source)  # type: ignore[attr-defined]  # noqa: SLF001 - the app itself
         active = source.ready or source.activate(request.environ)
         exchange = request.environ[source.key] = Exchange(source, active, request.environ, None)
     if exchange.request is not request:
@@ -51,25 +60,48 @@ def enter(source: Source) -> Exchange:
     return exchange
 
 
+def watch(app: Flask, source: Source) -> None:
+    """Wrap what every request needs."""
+    for name, hook in _WATCHING.items():
+        setattr(app, name, hook(app, source, getattr(app, name)))
+
+
 def install(app: Flask, source: Source) -> None:
     """
-    Wrap the methods of *app*; each passes on whatever arguments it is given.
+    Wrap the other methods too, once; each passes on whatever arguments it is given.
 
     A coming Flask gives them its context: https://github.com/pallets/flask/pull/5818.
     """
-    for name, hook in _HOOKS.items():
-        setattr(app, name, hook(source, getattr(app, name)))
+    if not source.is_hooked:
+        source.is_hooked = True
+        for name, hook in _HOOKS.items():
+            setattr(app, name, hook(source, getattr(app, name)))
+
+
+def makes_flasks_contexts(app: Flask) -> bool:
+    """Return True where the context of a request is made by Flask's own method, on the environ as it is."""
+    hook: Any = vars(app).get("request_context")
+    method = getattr(hook, "__wrapped__", None)
+    return method is not None and getattr(method, "__func__", None) is Flask.request_context
+
+
+def _request_context(app: Flask, source: Source, method: Method) -> Method:
+    key = source.key
+
+    @functools.wraps(method)
+    def request_context(environ: WSGIEnvironment) -> Any:
+        if key not in environ:
+            install(app, source)
+        return method(environ)
+
+    return request_context
 
 
 def _full_dispatch_request(source: Source, method: Method) -> Method:
-    key, current = source.key, _CONTEXT.get
-
     def full_dispatch_request(context: Any = _NONE) -> Any:
-        exchange = current().request.environ.get(key)
-        if exchange is None or not exchange.is_settled:
-            exchange = enter(source)
-            if exchange.due is not None:
-                return exchange.take_answer(exchange.due)
+        exchange = enter(source)
+        if exchange.due is not None:
+            return exchange.take_answer(exchange.due)
         return method() if context is _NONE else method(context)
 
     return full_dispatch_request
@@ -94,29 +126,26 @@ def _do_teardown_request(source: Source, method: Method) -> Method:
 
 
 def _preprocess_request(source: Source, method: Method) -> Method:
-    """A function before the view that returns None governs nothing."""
-    key, current = source.key, _CONTEXT.get
-
     def preprocess_request(context: Any = _NONE) -> Any:
-        exchange = current().request.environ.get(key)
-        if exchange is None or not exchange.is_settled:
-            exchange = enter(source)
-            if exchange.due is not None:
-                return exchange.take_answer(exchange.due)
+        exchange = enter(source)
+        if exchange.due is not None:
+            return exchange.take_answer(exchange.due)
         try:
-            result = method() if context is _NONE else method(context)
+            return method() if context is _NONE else method(context)
         except BaseException:
             _watch_teardown(source, exchange)
             raise
-        if result is None and exchange.governing is not None:
-            exchange.forget_governing()
-        return result
 
     return preprocess_request
 
 
-def _dispatch_request(source: Source, method: Method) -> Method:
-    """What a `cross_origin` has refused is the answer, whatever the decorators above it make of it."""
+def _dispatch_request(_app: Flask, source: Source, method: Method) -> Method:
+    """
+    Guard the view, whatever calls for it.
+
+    No function before the view has answered, or it would not run: what such functions are marked with governs
+    nothing. What a `cross_origin` refuses is the answer, whatever the decorators above it make of it.
+    """
     key, current = source.key, _CONTEXT.get
 
     def dispatch_request(context: Any = _NONE) -> Any:
@@ -125,6 +154,8 @@ def _dispatch_request(source: Source, method: Method) -> Method:
             exchange = enter(source)
             if exchange.due is not None:
                 return exchange.take_answer(exchange.due)
+        if exchange.governing is not None:
+            exchange.forget_governing()
         exchange.phase = Phase.VIEW
         try:
             result = method() if context is _NONE else method(context)
@@ -141,13 +172,8 @@ def _dispatch_request(source: Source, method: Method) -> Method:
 
 
 def _process_response(source: Source, method: Method) -> Method:
-    key, current = source.key, _CONTEXT.get
-
     def process_response(first: Any, second: Any = _NONE) -> Any:
         response = method(first) if second is _NONE else method(first, second)
-        exchange = current().request.environ.get(key)
-        if exchange is not None and exchange.start_response is not None:
-            return response
         return enter(source).finish(response)
 
     return process_response
@@ -171,10 +197,13 @@ def _handle_exception(source: Source, method: Method) -> Method:
     return handle_exception
 
 
+_WATCHING: dict[str, Callable[[Flask, Source, Method], Method]] = {
+    "request_context": _request_context,
+    "dispatch_request": _dispatch_request,
+}
 _HOOKS: dict[str, Callable[[Source, Method], Method]] = {
     "full_dispatch_request": _full_dispatch_request,
     "preprocess_request": _preprocess_request,
-    "dispatch_request": _dispatch_request,
     "process_response": _process_response,
     "handle_exception": _handle_exception,
 }

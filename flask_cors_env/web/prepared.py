@@ -99,10 +99,12 @@ class Source(Protocol):
     Attributes:
         key: Under which an environ keeps what is known of a request of this app.
         ready: What every request is served with; None where `activate` has to be asked.
+        is_hooked: True once all methods of the app are wrapped (`hooks.install`).
     """
 
     key: str
     ready: Active | None
+    is_hooked: bool
 
     def activate(self, environ: WSGIEnvironment) -> Active:
         """Return what a request is served with; raises CORSConfigError if there is no policy."""

@@ -118,6 +118,7 @@ def govern_marked_views(app: Flask) -> State:
     except CORSConfigError as error:
         state.fail(error)
     state.install()
+    hooks.install(app, state)  # the request that brought the app here has its context already
     return state
 
 
@@ -130,6 +131,7 @@ class State:
         place: Where the app was governed first, as ``file:line``.
         whole: True where all paths are governed; False where only views and blueprints are.
         ready: What every request is served with; None where `activate` has to be asked.
+        is_hooked: True once all methods of the app are wrapped.
     """
 
     def __init__(self, app: Flask, terms: Terms) -> None:
@@ -138,6 +140,7 @@ class State:
         self._texts = Texts()
         self.place = _caller()
         self.key = f"flask_cors_env.exchange.{next(_NUMBERS)}"
+        self.is_hooked = False
         self._wrapper: Middleware | None = None
         self._blueprints: tuple[BlueprintPolicy, ...] = ()
         self.whole = False
@@ -175,7 +178,7 @@ class State:
         app = self._app
         self._wrapper = Middleware(app.wsgi_app, self)
         app.wsgi_app = self._wrapper  # type: ignore[method-assign]  # Flask's documented way
-        hooks.install(app, self)
+        hooks.watch(app, self)
         app.extensions[KEY] = self
 
     def widened(self, terms: Terms | None, blueprint: BlueprintPolicy | None) -> State:
@@ -397,6 +400,8 @@ class State:
         return found
 
     def _serve_with(self, active: Active) -> Active:
+        if not active.is_early:
+            hooks.install(self._app, self)
         self._active, self.ready = active, active if self._watch is None else None
         return active
 
@@ -448,8 +453,7 @@ class State:
         return (
             getattr(below, "__self__", None) is app
             and getattr(below, "__func__", None) is Flask.wsgi_app
-            and type(app).request_context is Flask.request_context
-            and "request_context" not in vars(app)
+            and hooks.makes_flasks_contexts(app)
             and reads_environ(app.request_class)
         )
 
