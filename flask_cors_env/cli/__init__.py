@@ -56,13 +56,22 @@ def _of_a_policy(command: Callable[..., None]) -> Callable[..., None]:
 
 @cors.command()
 @_of_a_policy
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.pass_context
-def check(ctx: click.Context, *, as_environment: str | None, no_app: bool, as_plain_json: bool) -> None:
-    """Judge the policy; exit 1 and name every problem if it cannot be used, 2 if the app cannot be read."""
+def check(
+    ctx: click.Context, *, as_environment: str | None, no_app: bool, strict: bool, as_plain_json: bool
+) -> None:
+    """
+    Judge the policy and say who is allowed.
+
+    Exit 1 and name every problem if the policy cannot be used, 2 if there is no app or it cannot be read.
+    """
     from flask_cors_env.cli import checks, loading  # noqa: PLC0415 - see above
 
     app, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
-    checks.echo(state.built, () if app is None else state.advice(), as_plain_json=as_plain_json)
+    found = checks.checked(state.built, () if app is None else state.advice())
+    checks.echo(found, as_plain_json=as_plain_json)
+    ctx.exit(1 if strict and found.warnings else 0)
 
 
 @cors.command()

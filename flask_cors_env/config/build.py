@@ -166,6 +166,11 @@ class Built:
         """Every value, with where it comes from and what it hides."""
         return tuple(self.draft.leaves())
 
+    @functools.cached_property
+    def nobody(self) -> tuple[Problem, ...]:
+        """The warning that the policy allows nobody, unless that is in writing; else nothing."""
+        return tuple(self.draft.nobody())
+
 
 class _Finding(NamedTuple):
     """A problem, and how bad it is in the environment that judges."""
@@ -192,7 +197,8 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     findings = list(draft.findings())
     errors = _of_level(findings, Level.ERROR)
     if errors:
-        raise CORSConfigError(errors, str(environment), fallback=environment.fallback)
+        warnings = _of_level(findings, Level.WARN)
+        raise CORSConfigError(errors, str(environment), fallback=environment.fallback, warnings=warnings)
     return Built(
         policy=Policy(draft.governed, environment=environment.name),
         bases=tuple(draft.bases),
@@ -544,6 +550,26 @@ class _Draft:
                 self._merged.stacks[leaf][0].problem(fault, rule.id), rule.level(self._environment)
             )
 
+    def nobody(self) -> Iterator[Problem]:
+        """Warn where no resource allows any origin, unless every resource has an empty list in writing."""
+        judged = [resource for resource in self.governed if not resource.exempt]
+        if any(map(_allows_somebody, judged)):
+            return
+        unwritten = [r for r in judged if self._leaf(r.name, "ORIGINS") is None or r.origins]
+        if unwritten:
+            message = "allows nobody: no resource allows any origin."
+            remedy = "Name the origins: CORS_ORIGINS=https://...; where nobody is meant, write: none"
+            fault = Fault("nobody", message, None, remedy)
+            entry = Entry(("ORIGINS",), full_name(("ORIGINS",)), self._origins_place(unwritten[0]), None)
+            yield entry.problem(fault)
+
+    def _origins_place(self, resource: Resource) -> str:
+        """Say where the origins of *resource* stand, for a message."""
+        is_set = self._leaf(resource.name, "ORIGINS") is not None
+        return (
+            self._entry(resource.name, "ORIGINS").source if is_set else f"the defaults of {self._environment}"
+        )
+
     def _sink(self) -> Iterator[_Finding]:
         """A file that cannot be written, told before the app starts; one that fails later is a loss."""
         leaf, look = ("AUDIT_SINK",), self._inputs.sink_fault
@@ -562,6 +588,10 @@ class _Draft:
             )
             entry = Entry(("ENV_FILE",), ".env", "the working directory", None)
             yield _Finding(entry.problem(fault), Level.INFO)
+
+
+def _allows_somebody(resource: Resource) -> bool:
+    return resource.enabled and (bool(resource.origins) or resource.origin_function is not None)
 
 
 def is_ours(name: str) -> bool:

@@ -579,7 +579,7 @@ def _told(built: Built, app: Flask) -> dict[str, Iterable[str]]:
     unsafe = [leaf.value for leaf in given if leaf.setting == "UNSAFE_ALLOW"]
     return {
         "cors.policy.env": {leaf.source.partition(" in ")[0] for leaf in given},
-        "cors.policy.warnings": {warning.code for warning in built.warnings},
+        "cors.policy.warnings": {warning.code for warning in (*built.warnings, *built.nobody)},
         "cors.policy.unsafe_allow": {rule for value in unsafe for rule in value.split(", ")},
         "cors.policy.exempt": {view.endpoint for view in marked_views(app) if view.mark.exempt},
     }
@@ -598,7 +598,7 @@ def _tell(built: Built, log: AuditLog, app: Flask) -> None:
 
 
 def _warn(built: Built) -> None:
-    for warning in (*built.warnings, *built.environment.notes):
+    for warning in (*built.warnings, *built.nobody, *built.environment.notes):
         _LOG.warning("CORS: %s", warning)
     for hint in built.notes:
         _LOG.info("CORS: %s", hint)
