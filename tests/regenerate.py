@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[1]
 
 def reasons_table():
     rows = [
-        f"| `{r}` | {r.verdict} | {r.meaning} | {r.remedy.format(variable=_variable(r))} |" for r in Reason
+        f"| `{r}` | {r.verdict} | {r.meaning} | {r.remedy.format(variable=_variable(r), true='`true`')} |"
+        for r in Reason
     ]
     return "\n".join(["| reason | verdict | meaning | remedy |", "|---|---|---|---|", *rows]) + "\n"
 
@@ -34,8 +35,11 @@ def _variable(reason):
 
 
 def notes_table():
-    rows = [f"| `{note}` | {note.meaning} |" for note in Note]
-    return "\n".join(["| note | meaning |", "|---|---|", *rows]) + "\n"
+    rows = [
+        f"| `{n}` | {n.meaning} | {(n.remedy or '').format(variable=_variable(n), true='`true`')} |"
+        for n in Note
+    ]
+    return "\n".join(["| note | meaning | remedy |", "|---|---|---|", *rows]) + "\n"
 
 
 def codes_table():

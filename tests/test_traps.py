@@ -151,7 +151,7 @@ REFUSED = {
     "T11 a space left in a list": ({"origins": [APP + " "]}, [("origin-has-space", f"Write: {APP}")]),
     "T13 everyone and credentials": (
         {"origins": "*", "supports_credentials": True},
-        [("credentials-with-wildcard", "Name the origins, or set supports_credentials=false")],
+        [("credentials-with-wildcard", "Name the origins, or set supports_credentials=False")],
     ),
     "T14 everyone as a regular expression, and credentials": (
         {"origins": r"^.*$", "supports_credentials": True},
@@ -193,7 +193,7 @@ REFUSED = {
     ),
     "T53 every response header, and credentials": (
         {"expose_headers": "*", "supports_credentials": True, "origins": APP},
-        [("credentials-with-exposed-wildcard", "Name the headers, or set supports_credentials=false")],
+        [("credentials-with-exposed-wildcard", "Name the headers, or set supports_credentials=False")],
     ),
     "T71 a path is no regular expression, and the glob is shown": (
         {"resources": {"/public/.*": {"origins": [APP]}}},

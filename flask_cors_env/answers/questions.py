@@ -22,7 +22,6 @@ _UNASKED = frozenset(
         "cors.schema",
         "level",
         "deployment.environment.name",
-        "cors.remedy.hint",
         "http.response.status_code",
         "service.version",
         "trace_id",

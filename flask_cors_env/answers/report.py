@@ -49,6 +49,7 @@ REFUSALS = Question(
         "cors_near_rule",
         "cors_near_difference",
         "cors_remedy_env",
+        "cors_remedy_hint",
     ),
     _DENIED,
     ("client_address",),
@@ -92,7 +93,8 @@ class Refusal(NamedTuple):
         offending: The refused method and header names, comma-separated; None where none was.
         near: The nearest entry; None where none is near.
         difference: In what that entry differs.
-        variable: What to change for another outcome; None where no setting does.
+        variable: What to change for another outcome; None where no variable does.
+        hint: What to do, in sentences; None where the log does not tell it.
         requests: How many.
         clients: How many client addresses they came from, as the log tells them.
         first: The earliest of their times.
@@ -107,6 +109,7 @@ class Refusal(NamedTuple):
     near: str | None
     difference: str | None
     variable: str | None
+    hint: str | None
     requests: int
     clients: int
     first: str

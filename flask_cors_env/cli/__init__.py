@@ -112,10 +112,19 @@ def schema(*, events: bool) -> None:
     click.echo(as_json(schema_of_events() if events else json_schema()))
 
 
+def _origin(ctx: click.Context, parameter: click.Parameter, value: str) -> str | None:
+    """Return the origin that is asked about, as a browser sends it."""
+    from flask_cors_env.cli import names  # noqa: PLC0415 - see above
+
+    return names.origin(ctx, parameter, value)
+
+
 def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """The path or URL that is asked about, which a browser has to be able to ask for."""
+    """Return the path or URL that is asked about: a browser has to be able to ask for it."""
     from flask_cors_env.web.wsgi import placed  # noqa: PLC0415 - see above
 
+    if "://" not in value and not value.startswith("/"):
+        raise click.BadParameter(f"{value!a} is no path. Did you mean: {f'/{value}'!a}?")
     try:
         placed(value, {})
     except ValueError:
@@ -125,8 +134,9 @@ def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> s
 
 @cors.command()
 @click.argument("path", callback=_readable)
-@click.option("--origin", required=True, help="The page's origin.")
+@click.option("--origin", required=True, callback=_origin, help="The page's origin.")
 @click.option("--method", default="GET", show_default=True, help="As the page's script names it.")
+@click.option("--credentials", is_flag=True, help="The page asks with cookies: credentials: 'include'.")
 @click.option(
     "--header",
     "headers",
@@ -141,6 +151,7 @@ def explain(  # noqa: PLR0913 - one parameter an option
     path: str,
     origin: str,
     method: str,
+    credentials: bool,
     headers: tuple[str, ...],
     as_environment: str | None,
     no_app: bool,
@@ -149,12 +160,13 @@ def explain(  # noqa: PLR0913 - one parameter an option
     """
     Say what is decided about a page's request for PATH, and what to change for another outcome.
 
-    Where the app routes by host, PATH is a whole URL.
+    PATH is a whole URL where the app routes by host, or where the page may be of the app's own origin.
     """
     from flask_cors_env.cli import loading, steps  # noqa: PLC0415 - see above
 
     _, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
-    found = steps.of(origin, method, path, headers, state.decisions(origin, method, path, headers))
+    decisions = state.decisions(origin, method, path, headers, credentialed=credentials)
+    found = steps.of(method, path, decisions)
     steps.echo(found, as_plain_json=as_plain_json)
 
 

@@ -143,7 +143,8 @@ def _sections(made: Report) -> Iterator[_Section]:
         "Denied",
         ("REQUESTS", "CLIENTS", "ORIGIN", "REQUEST", "RESOURCE", "WHY", "CHANGE", "LAST"),
         [
-            (r.requests, r.clients, r.origin, r.kind, r.resource, _why(r.reasons, r.offending), r.variable,
+            (r.requests, r.clients, r.origin, r.kind, r.resource, _why(r.reasons, r.offending),
+             r.variable or r.hint,
              _when(r.last))
             for r in made.refusals
         ],

@@ -9,8 +9,9 @@ import click
 
 from flask_cors_env.cli.render import heading, pairs
 from flask_cors_env.core.decision import Decision
-from flask_cors_env.core.reason import Verdict
-from flask_cors_env.core.request import Kind, page_requests
+from flask_cors_env.core.protocol import normalize_method
+from flask_cors_env.core.reason import Note, Reason, Verdict
+from flask_cors_env.core.request import Kind
 
 
 class Step(NamedTuple):
@@ -20,16 +21,11 @@ class Step(NamedTuple):
     decision: Decision
 
 
-def of(
-    origin: str, method: str, path: str, headers: Sequence[str], decisions: Sequence[Decision]
-) -> list[Step]:
-    """What was decided about each request; an actual one follows only a preflight that is allowed."""
-    requests = page_requests(origin, method, path, headers)
-    lines = [
-        f"{r.method} {r.path}" + (f" for {r.requested_method}" if r.requested_method else "")
-        for r in requests
-    ]
-    found = [Step(*pair) for pair in zip(lines, decisions, strict=True)]
+def of(method: str, path: str, decisions: Sequence[Decision]) -> list[Step]:
+    """Return what is decided about each request; an actual one follows only a preflight that is allowed."""
+    method = normalize_method(method)
+    lines = {Kind.PREFLIGHT: f"OPTIONS {path} for {method}"}
+    found = [Step(lines.get(decision.kind, f"{method} {path}"), decision) for decision in decisions]
     return found[:1] if found[0].decision.verdict is Verdict.DENY else found
 
 
@@ -78,9 +74,16 @@ def _lines(step: Step) -> Iterator[str]:
             ("answer", _answer(decision)),
             *((name, value) for name, value in decision.fields),
             ("Vary", ", ".join(decision.vary)),
-            ("remedy", decision.remedy_hint if decision.verdict is Verdict.DENY else ""),
+            ("remedy", decision.remedy_hint if _is_wanted(decision) else ""),
         ]
     )
+
+
+def _is_wanted(decision: Decision) -> bool:
+    """Whether a reader may want another outcome: the page reads nothing, or something is noted."""
+    if decision.verdict is Verdict.SKIP:
+        return Reason.DISABLED in decision.reasons or Reason.ROUTE_EXEMPT in decision.reasons
+    return decision.verdict is Verdict.DENY or any(note.remedy is not None for note in decision.notes)
 
 
 def _answer(decision: Decision) -> str:
@@ -88,7 +91,9 @@ def _answer(decision: Decision) -> str:
         return f"{int(decision.status)}, at once"
     if decision.kind is Kind.PREFLIGHT:
         return "the app's"
-    shared = decision.verdict is Verdict.ALLOW
+    is_own = Reason.SAME_ORIGIN in decision.reasons
+    is_hidden = Note.CREDENTIALS_NOT_ALLOWED in decision.notes
+    shared = is_own or (decision.verdict is Verdict.ALLOW and not is_hidden)
     return "the app's, which the page may read" if shared else "the app's, which the browser withholds"
 
 

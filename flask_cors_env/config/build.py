@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from flask_cors_env.config.advice import ResourceAdvice, Standing
 from flask_cors_env.config.environment import DEVELOPMENT, PRODUCTION, Environment, Signs, detect
 from flask_cors_env.config.errors import CORSConfigError, Fault, FaultyValueError, Problem, shown
 from flask_cors_env.config.files import read_env_file, read_policy_file
@@ -42,11 +43,16 @@ from flask_cors_env.config.values import OriginValue, is_blank, scalar
 from flask_cors_env.core.origin import ANY, Origins
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
 from flask_cors_env.core.policy import DEFAULT, HeaderNames, Policy, Resource, contradictions, path_entries
+from flask_cors_env.core.remedy import Advice
 
 _EVERYWHERE = (parse_path("/*"),)
 _EVERYONE = OriginValue((ANY,))
 #: What says who may do what, and so contradicts PUBLIC; a view that sets one is public no longer.
 _CLOSES_PUBLIC = ("ORIGINS", "METHODS", "ALLOW_CREDENTIALS")
+
+
+#: Stands for a resource that does not exist yet.
+_OUTSIDE = "<NAME>"
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class Inputs:
         config: The app's configuration.
         arguments: Where arguments were given, and which: the weaker first.
         environment: The ``environment=`` argument, or None.
+        known: The environment, where it was found before; None where it is to be detected.
         debug: ``app.debug``.
         testing: ``app.testing``.
         command: Whether a command asks, not a server.
@@ -98,6 +105,7 @@ class Inputs:
     config: Mapping[str, Any] = field(default_factory=dict)
     arguments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     environment: str | None = None
+    known: Environment | None = None
     debug: bool = False
     testing: bool = False
     command: bool = False
@@ -193,14 +201,14 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     sources = _Sources(inputs, as_environment)
     environment = sources.environment
     merged = merge(sources.layers)
-    draft = _Draft(merged, environment.name, inputs)
+    draft = _Draft(merged, environment, inputs)
     findings = list(draft.findings())
     errors = _of_level(findings, Level.ERROR)
     if errors:
         warnings = _of_level(findings, Level.WARN)
         raise CORSConfigError(errors, str(environment), fallback=environment.fallback, warnings=warnings)
     return Built(
-        policy=Policy(draft.governed, environment=environment.name),
+        policy=Policy(draft.governed, environment=environment.name, outside=draft.outside),
         bases=tuple(draft.bases),
         environment=environment,
         warnings=_of_level(findings, Level.WARN),
@@ -236,7 +244,7 @@ class _Sources:
         around = inputs.environ if inputs.around is None else inputs.around
         env_file = self._env_file([config, process, own], around)
         guides = [config, *env_file, process, own, asked]
-        self.environment = detect(
+        self.environment = inputs.known or detect(
             Signs(_named(guides), inputs.environ, inputs.debug, inputs.testing, inputs.command, inputs.server)
         )
         policy_file = self._policy_file(guides)
@@ -310,10 +318,12 @@ class _Draft:
     else the default. The app is the last owner, at the empty path.
     """
 
-    def __init__(self, merged: Merged, environment: str, inputs: Inputs) -> None:
+    def __init__(self, merged: Merged, found: Environment, inputs: Inputs) -> None:
         self._merged = merged
-        self._environment = environment
+        self._environment = environment = found.name
+        self._fallback = found.fallback
         self._inputs = inputs
+        self._scopes = {scope.name: scope for scope in inputs.scopes}
         self._prepared: dict[int, Origins] = {}
         self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app} | merged.app
         names = sorted({path[1] for path in merged.stacks if len(path) > 1 and not is_scope(path)})
@@ -325,6 +335,8 @@ class _Draft:
             self._chains[scope.name] = ((RESOURCES, scope.name), *base)
         self.scoped = [self._resource(scope.name) for scope in inputs.scopes]
         self.governed = self.bases + self.scoped if inputs.whole else self.scoped
+        self._chains[_OUTSIDE] = ((RESOURCES, _OUTSIDE), ())
+        self.outside = self._resource(_OUTSIDE)
 
     def leaves(self) -> Iterator[Leaf]:
         """Every value, with where it comes from and what it hides."""
@@ -424,8 +436,7 @@ class _Draft:
             enforce=self._value(name, "ENFORCE"),
             enabled=self._value(name, "ENABLED"),
             defaulted=self._defaulted(name, public=public),
-            pinned=self._pinned(name),
-            prefix=self._prefix(name),
+            advice=self._advice(name, public=public),
         )
 
     def _origins(self, name: str, *, credentials: bool) -> OriginValue:
@@ -446,18 +457,96 @@ class _Draft:
         settings = ("ALLOW_HEADERS",) if public else ("ORIGINS", "ALLOW_HEADERS")
         return frozenset(setting for setting in settings if self._leaf(name, setting) is None)
 
-    def _pinned(self, name: str) -> dict[str, str]:
-        """What an argument decides: no variable can change it, so a remedy names the argument."""
-        leaves = {s.name: self._leaf(name, s.name) for s in SETTINGS if s.for_resource}
-        entries = {
-            setting: self._merged.stacks[leaf][0] for setting, leaf in leaves.items() if leaf is not None
-        }
-        return {s: f"{e.variable} of {e.source}" for s, e in entries.items() if e.kind is Kind.ARGUMENTS}
+    def _advice(self, name: str, *, public: bool = False) -> ResourceAdvice:
+        return ResourceAdvice(
+            environment=self._environment,
+            fallback=self._fallback,
+            look=functools.partial(self._standing, name),
+            level=functools.partial(self._level_of_new, name),
+            why_no_credentials=functools.partial(self._why_no_credentials, name),
+            public=public,
+            has_credentials=lambda: any(credentials for credentials, _ in self._terms_of_new(name)),
+            why_no_resource=self._why_no_resource,
+        )
 
-    def _prefix(self, name: str) -> str:
-        """What the variables of the resource begin with; a view's are those of what it inherits from."""
-        owner = next(owner for owner in self._chains[name] if not is_scope(owner))
-        return f"{full_name(owner)}__" if owner else PREFIX
+    def _why_no_resource(self) -> str | None:
+        """Why a resource for another path would not help, in sentences; None where it would."""
+        if not self._inputs.whole:
+            return "Nothing governs the path: call CORS(app), or decorate the view with @cross_origin."
+        found = [*self._contradictory(self.outside), *self._against_rules(self.outside, set())]
+        problem = next((finding.problem for finding in found if finding.level is Level.ERROR), None)
+        if problem is None:
+            return None
+        cause = f"{problem.variable} {problem.sentence}"
+        return f"A resource for the path would inherit what is refused: {cause} Change that first."
+
+    def _standing(self, name: str, setting: str) -> Standing:
+        """How a setting stands; a switch is changed on the resource itself, a list where it stands."""
+        value, own, scope = self._value(name, setting), self._chains[name][0], self._scopes.get(name)
+        is_flag = isinstance(value, bool)
+        if setting == "ORIGINS":
+            value = self._origins(name, credentials=self._terms_of(name)[0])
+        leaf = self._leaf(name, setting)
+        if leaf is not None and (leaf[:-1] == own or not (is_flag or name == _OUTSIDE)):
+            return Standing(self._merged.stacks[leaf][0], own, value)
+        if setting == "ORIGINS" and name == _OUTSIDE:
+            value = OriginValue()
+        if scope is not None and is_flag:
+            return Standing(None, own, value, scope.source)
+        return Standing(None, self._owner(name), value)
+
+    def _owner(self, name: str) -> Path:
+        """Where a new value of the resource belongs: itself, or the app, where no variable can name it."""
+        owners = (owner for owner in self._chains[name] if not is_scope(owner))
+        return next(owner for owner in owners if not owner or not owner[1].startswith("/"))
+
+    def _level_of_new(self, name: str, rule: Rule) -> Level:
+        """How bad a new origin is that breaks *rule*, in the worst of the resources that would get it."""
+        terms = self._terms_of_new(name)
+        levels = [self._level(rule, unsafe, credentials=credentials) for credentials, unsafe in terms]
+        return max(levels, key=list(Level).index)
+
+    def _terms_of_new(self, name: str) -> set[tuple[bool, frozenset[str]]]:
+        """On which terms a new origin of the resource would be judged: those of all that would get it."""
+        leaf = None if name == _OUTSIDE else self._leaf(name, "ORIGINS")
+        return self._sharing.get(leaf or (*self._owner(name), "ORIGINS")) or {self._terms_of(name)}
+
+    @functools.cached_property
+    def _sharing(self) -> dict[Path, set[tuple[bool, frozenset[str]]]]:
+        """By the leaf that says, or would say, their origins: on which terms resources are judged."""
+        found: dict[Path, set[tuple[bool, frozenset[str]]]] = {}
+        for resource in self.bases + self.scoped:
+            leaf = self._leaf(resource.name, "ORIGINS")
+            unset = [(*owner, "ORIGINS") for owner in self._chains[resource.name]]
+            for place in unset if leaf is None else [leaf]:
+                found.setdefault(place, set()).add(self._terms_of(resource.name))
+        return found
+
+    def _terms_of(self, name: str) -> tuple[bool, frozenset[str]]:
+        credentials = bool(self._value(name, "ALLOW_CREDENTIALS")) and not self._is_public(name)
+        return credentials, self._value(name, "UNSAFE_ALLOW")
+
+    def _why_no_credentials(self, name: str) -> str | None:
+        """Why credentials cannot be allowed, in sentences; None where they can."""
+        own = self._chains[name][0]
+        for resource in self.bases + self.scoped:
+            if resource.name == name or (own and own in self._chains[resource.name]):
+                why = self._against_credentials(resource)
+                if why is not None:
+                    return why
+        return None
+
+    def _against_credentials(self, resource: Resource) -> str | None:
+        advice, unsafe = resource.advice, self._value(resource.name, "UNSAFE_ALLOW")
+        for found in contradictions(replace(resource, allow_credentials=True)):
+            where = advice.place(found.setting).text
+            return f"{found.message} Change {where} first, and then set {_switch(advice)}."
+        for setting in JUDGED:
+            for rule, fault in broken(setting, resource):
+                if self._level(rule, unsafe, credentials=True) is Level.ERROR:
+                    where = f"{self._environment.capitalize()} forbids credentials here (rule {rule.id})"
+                    return f"{where}: {setting.lower()} has {shown(fault.value)}, which {rule.message}"
+        return None
 
     def _paths(self, name: str) -> tuple[PathPattern, ...]:
         paths: tuple[PathPattern, ...] = self._merged.values.get((RESOURCES, name, "PATH"), ())
@@ -492,7 +581,9 @@ class _Draft:
         for found in contradictions(resource):
             remedy = found.remedy
             if resource.allow_credentials:
-                remedy = remedy.format(credentials=self._entry(resource.name, "ALLOW_CREDENTIALS").variable)
+                entry = self._entry(resource.name, "ALLOW_CREDENTIALS")
+                off = False if entry.kind is Kind.ARGUMENTS else "false"
+                remedy = remedy.format(credentials=f"{entry.variable}={off}")
             fault = Fault(found.code, found.message, None, remedy)
             yield _Finding(self._problem(resource.name, found.setting, fault), Level.ERROR)
 
@@ -588,6 +679,11 @@ class _Draft:
             )
             entry = Entry(("ENV_FILE",), ".env", "the working directory", None)
             yield _Finding(entry.problem(fault), Level.INFO)
+
+
+def _switch(advice: Advice) -> str:
+    place = advice.place("ALLOW_CREDENTIALS")
+    return f"{place.text} to {place.true}"
 
 
 def _allows_somebody(resource: Resource) -> bool:

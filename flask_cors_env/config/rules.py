@@ -147,7 +147,7 @@ RULES: tuple[Rule, ...] = (
         "loopback",
         "ok ok warn error",
         message="is the reader's own machine; any program there can speak as it.",
-        remedy="Keep it to development: CORS_ENV=development",
+        remedy="List the page's real origin, https://...; loopback is for development: CORS_ENV=development",
         ORIGINS=_where(_is_loopback),
     ),
     _rule(

@@ -6,6 +6,7 @@ Pure: the same policy and request give the same decision. What a client sent nev
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -22,6 +23,14 @@ from flask_cors_env.core.policy import (
 )
 from flask_cors_env.core.protocol import ACAO, MAX_ORIGIN
 from flask_cors_env.core.reason import Note, Reason, Verdict
+from flask_cors_env.core.remedy import (
+    PLAIN,
+    Refused,
+    Remedy,
+    remedy_of_denial,
+    remedy_of_notes,
+    remedy_of_reason,
+)
 from flask_cors_env.core.request import Kind, Request
 
 #: Request-header names that no environment but development lets in unnamed.
@@ -54,6 +63,7 @@ class Decision(NamedTuple):
         vary: Names to be added to ``Vary``.
         status: What to answer at once, ahead of the application; None where it goes on to the application.
         error: What the application's own function raised, to be logged; or None.
+        advised: What would allow a request that is denied; None where the reasons alone say it.
     """
 
     kind: Kind
@@ -68,6 +78,7 @@ class Decision(NamedTuple):
     vary: tuple[str, ...] = ()
     status: int | None = None
     error: BaseException | None = None
+    advised: Remedy | None = None
 
     @property
     def reason(self) -> Reason:
@@ -87,31 +98,15 @@ class Decision(NamedTuple):
     @property
     def remedy(self) -> Remedy:
         """Both."""
-        return _remedy(self.resource, self.reasons[0], by_default=Note.DEVELOPMENT_DEFAULT in self.notes)
-
-
-class Remedy(NamedTuple):
-    """What changes an outcome: the full name of a variable, if one does, and one sentence."""
-
-    variable: str | None
-    hint: str
-
-
-def _remedy(resource: Resource | None, reason: Reason, *, by_default: bool) -> Remedy:
-    """What changes an outcome; *by_default*: one that rests on a default of development."""
-    if reason is Reason.ORIGIN_NOT_LISTED and resource is not None and resource.origin_function is not None:
-        return Remedy(None, "Let the function given as origins let it in.")
-    setting = reason.setting
-    if by_default and resource is not None:
-        setting = "ORIGINS" if "ORIGINS" in resource.defaulted else "ALLOW_HEADERS"
-    variable, place = None, None
-    if setting is not None and resource is None:
-        variable = f"CORS_{setting}"
-    elif setting is not None and resource is not None:
-        place = resource.pinned.get(setting)
-        variable = resource.variable(setting) if place is None else None
-    remedy = (Note.DEVELOPMENT_DEFAULT.remedy if by_default else None) or reason.remedy
-    return Remedy(variable, remedy.format(variable=variable or place))
+        resource = self.resource
+        advice, defaulted = (
+            (PLAIN, frozenset()) if resource is None else (resource.advice, resource.defaulted)
+        )
+        noted = remedy_of_notes(advice, self.notes, defaulted)
+        if self.verdict is not Verdict.DENY:
+            return noted or remedy_of_reason(advice, self.reasons[0])
+        found = self.advised or remedy_of_denial(advice, self.reasons, Refused(None))
+        return found if noted is None else Remedy(found.variable, f"{found.hint} {noted.hint}")
 
 
 def decide(policy: Policy, request: Request) -> Decision:
@@ -131,10 +126,18 @@ def decide(policy: Policy, request: Request) -> Decision:
 
     See https://fetch.spec.whatwg.org/#cors-check and https://fetch.spec.whatwg.org/#cors-preflight-fetch.
     """
-    return decide_within(policy.resource_for(request.path), request, explained=policy.is_development)
+    return decide_within(
+        policy.resource_for(request.path), request, explained=policy.is_development, outside=policy.outside
+    )
 
 
-def decide_within(resource: Resource | None, request: Request, *, explained: bool = False) -> Decision:
+def decide_within(
+    resource: Resource | None,
+    request: Request,
+    *,
+    explained: bool = False,
+    outside: Resource | None = None,
+) -> Decision:
     """
     Decide for a request that *resource* governs, or none does.
 
@@ -142,7 +145,46 @@ def decide_within(resource: Resource | None, request: Request, *, explained: boo
         resource: Found by the path or by the view.
         request: As for `decide`.
         explained: Whether a refused preflight tells the browser's console the cause (development).
+        outside: What a new resource would be, for the remedy where there is none; or None.
     """
+    found = _decided(resource, request, explained=explained)
+    if found.verdict is not Verdict.DENY:
+        return found
+    return found._replace(advised=_advised(found, request, outside))
+
+
+def _advised(denial: Decision, request: Request, outside: Resource | None) -> Remedy:
+    """Return what allows *request*; without a resource, what a new one has to say too."""
+    resource, reasons = denial.resource, denial.reasons
+    if resource is not None and resource.origin_function is not None and _NOT_LISTED in reasons:
+        return Remedy(None, "Let the function given as origins let it in.")
+    advice = PLAIN if outside is None else outside.advice
+    if resource is not None:
+        return remedy_of_denial(resource.advice, reasons, _refused(denial, request))
+    found = remedy_of_denial(advice, reasons, Refused(request.origin))
+    if outside is None or found.variable is None:
+        return found
+    hints = [found.hint]
+    if not outside.enabled:
+        hints.append(remedy_of_reason(advice, Reason.DISABLED).hint)
+    inner = _decided(replace(outside, enabled=True), request, explained=False)
+    if inner.verdict is Verdict.DENY:
+        more = remedy_of_denial(advice, inner.reasons, _refused(inner, request)).hint
+        hints.append(more.removeprefix(advice.first).lstrip())
+    return Remedy(found.variable, " ".join(hints))
+
+
+def _refused(denial: Decision, request: Request) -> Refused:
+    """Return what *denial* refused of *request*."""
+    by_method = Reason.METHOD_NOT_ALLOWED in denial.reasons
+    method = denial.offending[0] if by_method else None
+    return Refused(request.origin, method, denial.offending[by_method:])
+
+
+_NOT_LISTED = Reason.ORIGIN_NOT_LISTED
+
+
+def _decided(resource: Resource | None, request: Request, *, explained: bool) -> Decision:
     origin = request.origin
     if origin is None or request.same_origin:
         return _undecided(resource, request)
@@ -235,7 +277,7 @@ def _preflight(
         return _deny_preflight(resource, found, (Reason.REQUEST_MALFORMED,))
     refused = resource.allow_headers.refused(names)
     if allowed and not refused and isinstance(found, Match):
-        return _allow_preflight(resource, method, origin, found, names)
+        return _allow_preflight(resource, request, origin, found, names)
     reasons = () if allowed else (Reason.METHOD_NOT_ALLOWED,)
     offending = () if allowed else (method,)
     if refused:
@@ -272,10 +314,12 @@ def _deny_preflight(
 
 
 def _allow_preflight(
-    resource: Resource, method: str, origin: str, found: Match, names: tuple[str, ...]
+    resource: Resource, request: Request, origin: str, found: Match, names: tuple[str, ...]
 ) -> Decision:
-    notes = (Note.DEVELOPMENT_DEFAULT,) if _rests_on_a_default(resource, names) else ()
-    fields = _preflight_fields(resource, origin, method, names)
+    notes: tuple[Note, ...] = (Note.DEVELOPMENT_DEFAULT,) if _rests_on_a_default(resource, names) else ()
+    if request.credentialed and not resource.allow_credentials:
+        notes = (*notes, Note.CREDENTIALS_NOT_ALLOWED)
+    fields = _preflight_fields(resource, origin, request.requested_method, names)
     reasons, vary, status = (found.reason,), resource.preflight_vary, Status.NO_CONTENT
     return Decision(
         Kind.PREFLIGHT, Verdict.ALLOW, reasons, resource, found.rule, (), None, notes, fields, vary, status

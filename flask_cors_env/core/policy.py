@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import filterfalse
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from flask_cors_env.core import protocol
 from flask_cors_env.core.origin import ANY, OriginPattern, Origins, canonical_regex, parse_origin
 from flask_cors_env.core.path import PathIndex, PathPattern, overlaps, parse_path
+from flask_cors_env.core.remedy import PLAIN, Advice
 from flask_cors_env.core.request import Request
 
 Fields = tuple[tuple[str, str], ...]
@@ -114,7 +115,7 @@ def contradictions(resource: Resource) -> list[Contradiction]:
                 "ORIGINS",
                 f'"{"*" if origins.any else "null"}" and credentials do not go together: '
                 "any site could act as the user.",
-                "Name the origins, or set {credentials}=false",
+                "Name the origins, or set {credentials}",
             )
         )
     if resource.allow_credentials and "*" in resource.expose_headers:
@@ -123,7 +124,7 @@ def contradictions(resource: Resource) -> list[Contradiction]:
                 "credentials-with-exposed-wildcard",
                 "EXPOSE_HEADERS",
                 'with credentials "*" is no wildcard but a header of that name.',
-                "Name the headers, or set {credentials}=false",
+                "Name the headers, or set {credentials}",
             )
         )
     if origins.any and (len(origins.patterns) > 1 or resource.origin_function is not None):
@@ -157,8 +158,7 @@ class Resource:
         enabled: False where the resource is left alone.
         exempt: Whether that is since the view was exempted.
         defaulted: The settings, without prefix, whose value is a default of development.
-        pinned: The settings, without prefix, that the program itself decides, with the place to change them.
-        prefix: What its variables begin with.
+        advice: Where its settings are changed, and what would be refused there.
     """
 
     name: str = DEFAULT
@@ -174,8 +174,7 @@ class Resource:
     enabled: bool = True
     exempt: bool = False
     defaulted: frozenset[str] = frozenset()
-    pinned: Mapping[str, str] = field(default_factory=dict)
-    prefix: str = "CORS_"
+    advice: Advice = PLAIN
     #: Fields of an allowed response whose ACAO is constant; None where it is not.
     constant_fields: Fields | None = field(init=False, repr=False)
     #: What follows ACAO on an allowed actual response.
@@ -238,10 +237,6 @@ class Resource:
         for message in (*_useless(resource), *(found.message for found in contradictions(resource))):
             raise ValueError(f"{name}: {message}")
         return resource
-
-    def variable(self, setting: str) -> str:
-        """The full name of the variable that sets *setting* here."""
-        return setting if setting.startswith("CORS_") else self.prefix + setting
 
     def canonical(self) -> dict[str, Any]:
         """All that its decisions depend on, as plain values in a fixed order."""
@@ -354,6 +349,7 @@ class Policy:
         resources: Each with a name of its own.
         environment: ``development``, ``testing``, ``staging`` or ``production``. In development a refused
             preflight is answered so that the browser's console names the cause.
+        outside: What a resource would be that is added for another path, for remedies; or None.
 
     Raises:
         ValueError: Two resources of one name, or with equally specific patterns that cover one path; or one
@@ -361,11 +357,19 @@ class Policy:
     """
 
     __slots__ = (
-        "_index", "_named", "enforces", "environment", "everywhere", "id", "is_development", "resources",
+        "_index", "_named", "enforces", "environment", "everywhere", "id", "is_development", "outside",
+        "resources",
     )  # fmt: skip
 
-    def __init__(self, resources: Iterable[Resource] = (), *, environment: str = "production") -> None:
+    def __init__(
+        self,
+        resources: Iterable[Resource] = (),
+        *,
+        environment: str = "production",
+        outside: Resource | None = None,
+    ) -> None:
         self.resources = tuple(resources)
+        self.outside = outside
         self.environment = environment
         self._named = {resource.name: resource for resource in self.resources}
         if len(self._named) != len(self.resources):

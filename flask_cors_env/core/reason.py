@@ -17,6 +17,16 @@ class Verdict(StrEnum):
     SKIP = "skip"
 
 
+class About(StrEnum):
+    """What a reason is about, as a sentence calls that."""
+
+    ORIGIN = "origin"
+    METHOD = "method"
+    HEADER = "names"
+    PATH = "path"
+    REQUEST = "request"
+
+
 class Difference(StrEnum):
     """In what an origin differs from the nearest entry."""
 
@@ -35,119 +45,129 @@ class Reason(StrEnum):
 
     Attributes:
         verdict: What it comes to.
+        about: What of a request it is about.
         setting: The setting that changes the outcome, without its prefix; None where no setting does.
         meaning: One sentence for the reference.
-        remedy: One sentence for whoever wants another outcome; ``{variable}`` stands for the setting's
-            full name.
+        remedy: One sentence for a reader who wants another outcome; ``{variable}`` stands for the place of
+            the setting, ``{true}`` for true as that place writes it.
     """
 
     verdict: Verdict
+    about: About
     setting: str | None
     meaning: str
     remedy: str
 
-    def __new__(cls, code: str, verdict: Verdict, setting: str | None, meaning: str, remedy: str) -> Reason:
+    def __new__(  # noqa: PLR0913, PLR0917 - one parameter an attribute
+        cls, code: str, verdict: Verdict, about: About, setting: str | None, meaning: str, remedy: str
+    ) -> Reason:
         """Make the member from its code and what is said of it."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.verdict = verdict
+        member.about = about
         member.setting = setting
         member.meaning = meaning
         member.remedy = remedy
         return member
 
     ORIGIN_EXACT = (
-        "origin_exact", Verdict.ALLOW, "ORIGINS",
+        "origin_exact", Verdict.ALLOW, About.ORIGIN, "ORIGINS",
         "The origin is listed.",
         "To shut it out, remove it from {variable}.",
     )  # fmt: skip
     ORIGIN_PATTERN = (
-        "origin_pattern", Verdict.ALLOW, "ORIGINS",
+        "origin_pattern", Verdict.ALLOW, About.ORIGIN, "ORIGINS",
         "A pattern covers the origin: subdomains, any loopback port, or a compiled pattern.",
         "To shut it out, narrow the pattern in {variable}.",
     )  # fmt: skip
     ORIGIN_ANY = (
-        "origin_any", Verdict.ALLOW, "ORIGINS",
+        "origin_any", Verdict.ALLOW, About.ORIGIN, "ORIGINS",
         "The resource is open to every origin.",
         "To close it, name the origins in {variable}.",
     )  # fmt: skip
     ORIGIN_CALLABLE = (
-        "origin_callable", Verdict.ALLOW, "ORIGINS",
+        "origin_callable", Verdict.ALLOW, About.ORIGIN, "ORIGINS",
         "The application's own function let the origin in.",
         "To shut it out, change the function given as origins.",
     )  # fmt: skip
     NULL_ALLOWED = (
-        "null_allowed", Verdict.ALLOW, "ORIGINS",
+        "null_allowed", Verdict.ALLOW, About.ORIGIN, "ORIGINS",
         "The opaque origin is listed; every sandboxed page has it.",
         'To shut it out, remove "null" from {variable}.',
     )  # fmt: skip
 
     NO_ORIGIN = (
-        "no_origin", Verdict.SKIP, None,
+        "no_origin", Verdict.SKIP, About.REQUEST, None,
         "There is no Origin field: not a CORS request.",
         "Nothing to do.",
     )  # fmt: skip
     SAME_ORIGIN = (
-        "same_origin", Verdict.SKIP, None,
+        "same_origin", Verdict.SKIP, About.ORIGIN, None,
         "The page is of this very origin, so nothing needs sharing.",
         "Nothing to do.",
     )  # fmt: skip
     ROUTE_EXEMPT = (
-        "route_exempt", Verdict.SKIP, None,
+        "route_exempt", Verdict.SKIP, About.PATH, None,
         "The view was exempted with cors.exempt.",
         "Remove the exemption from the view.",
     )  # fmt: skip
     DISABLED = (
-        "disabled", Verdict.SKIP, "ENABLED",
+        "disabled", Verdict.SKIP, About.PATH, "ENABLED",
         "The resource is switched off.",
-        "Set {variable}=true.",
+        "Set {variable} to {true}.",
     )  # fmt: skip
     APP_HEADERS = (
-        "app_headers", Verdict.SKIP, "RESOURCES__<NAME>__PATH",
+        "app_headers", Verdict.SKIP, About.PATH, "RESOURCES__<NAME>__PATH",
         "No resource covers the path, and the response carries the application's own fields.",
         "To govern it here, add a resource for the path: {variable}.",
     )  # fmt: skip
 
     NO_RESOURCE = (
-        "no_resource", Verdict.DENY, "RESOURCES__<NAME>__PATH",
+        "no_resource", Verdict.DENY, About.PATH, "RESOURCES__<NAME>__PATH",
         "No resource covers the path, so the response has no fields and a browser will refuse it.",
         "Add a resource for the path: {variable}.",
     )  # fmt: skip
     ORIGIN_NOT_LISTED = (
-        "origin_not_listed", Verdict.DENY, "ORIGINS",
+        "origin_not_listed", Verdict.DENY, About.ORIGIN, "ORIGINS",
         "No entry lets the origin in.",
         "Add the origin to {variable}.",
     )  # fmt: skip
     NULL_NOT_ALLOWED = (
-        "null_not_allowed", Verdict.DENY, None,
+        "null_not_allowed", Verdict.DENY, About.ORIGIN, "ORIGINS",
         "The origin is opaque: a sandboxed frame, a local file, or a redirect across origins.",
-        "Serve the page from an origin of its own, and list that.",
+        "Serve the page from an origin of its own, and list that. Or add the origin to {variable}.",
     )  # fmt: skip
     ORIGIN_MALFORMED = (
-        "origin_malformed", Verdict.DENY, None,
+        "origin_malformed", Verdict.DENY, About.ORIGIN, None,
         "The Origin field holds no serialized origin; no browser sends that.",
         "Look at the client, or at the proxy in between.",
     )  # fmt: skip
     METHOD_NOT_ALLOWED = (
-        "method_not_allowed", Verdict.DENY, "METHODS",
+        "method_not_allowed", Verdict.DENY, About.METHOD, "METHODS",
         "The preflight asks for a method that is not allowed; methods compare with their case.",
         "Add the method to {variable}.",
     )  # fmt: skip
     HEADER_NOT_ALLOWED = (
-        "header_not_allowed", Verdict.DENY, "ALLOW_HEADERS",
+        "header_not_allowed", Verdict.DENY, About.HEADER, "ALLOW_HEADERS",
         "The preflight asks for request-header names that are not allowed.",
         "Add the names to {variable}.",
     )  # fmt: skip
     REQUEST_MALFORMED = (
-        "request_malformed", Verdict.DENY, None,
+        "request_malformed", Verdict.DENY, About.REQUEST, None,
         "A preflight field is no method, no list of field names, or too long; no browser sends that.",
         "Look at the client, or at the proxy in between.",
     )  # fmt: skip
     INTERNAL_ERROR = (
-        "internal_error", Verdict.DENY, None,
+        "internal_error", Verdict.DENY, About.REQUEST, None,
         "Something failed while deciding, so nothing is shared.",
         "Look at the exception in the application's log.",
     )  # fmt: skip
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the remedy adds a value to a list."""
+        return self.verdict is Verdict.DENY and self.setting in {"ORIGINS", "METHODS", "ALLOW_HEADERS"}
 
 
 class Note(StrEnum):
@@ -157,8 +177,8 @@ class Note(StrEnum):
     Attributes:
         setting: The setting that it is about, without its prefix; None where it is about none.
         meaning: One sentence for the reference.
-        remedy: One sentence for whoever minds; ``{variable}`` stands for the setting's full name. None where
-            there is nothing to do.
+        remedy: One sentence for whoever minds; ``{variable}`` and ``{true}`` stand for the same as
+            there. None where there is nothing to do.
     """
 
     setting: str | None
@@ -177,15 +197,17 @@ class Note(StrEnum):
     CREDENTIALS_NOT_ALLOWED = (
         "credentials_not_allowed", "ALLOW_CREDENTIALS",
         "Cookies came and the resource has no credentials: a browser in that mode hides the response.",
-        "To share responses to requests with cookies, set {variable}=true.",
+        "To share responses to requests with cookies, set {variable} to {true}.",
     )  # fmt: skip
     RESPONSE_CONFLICT = (
         "response_conflict", None,
         "The application or a layer below set Access-Control fields of its own; they were replaced.",
+        "Leave the fields to one of the two: take these out of the view, the extension or the proxy.",
     )  # fmt: skip
     DEBUGGER_RESPONSE = (
         "debugger_response", None,
         "An exception went past the application, so its error page carries no fields.",
+        "The browser will call this a CORS error; it is your exception.",
     )  # fmt: skip
     DEVELOPMENT_DEFAULT = (
         "development_default", "ORIGINS",

@@ -18,7 +18,7 @@ from flask_cors_env.web import adopt
 from flask_cors_env.web.marks import Mark, wrap
 
 _SOURCE = "the arguments of @cross_origin"
-_OFF = "allow_credentials"
+_OFF = "allow_credentials=False"
 
 
 def cross_origin(origins: Any = None, /, **options: Any) -> Any:

@@ -43,7 +43,7 @@ from flask_cors_env.web.outcome import Active, Source
 from flask_cors_env.web.reload import Watch, identity, tell_changed, tell_rejected
 from flask_cors_env.web.routes import advice
 from flask_cors_env.web.views import BlueprintPolicy, Selector, Table, blueprint_policy, marked_views
-from flask_cors_env.web.wsgi import placed
+from flask_cors_env.web.wsgi import is_same_origin, placed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -395,20 +395,33 @@ class _State:
             raise RuntimeError("the policy has not been judged yet")
         return self._built
 
-    def decisions(self, origin: str | None, method: str, url: str, headers: Iterable[str]) -> list[Decision]:
+    def decisions(
+        self,
+        origin: str | None,
+        method: str,
+        url: str,
+        headers: Iterable[str],
+        *,
+        credentialed: bool = False,
+    ) -> list[Decision]:
         """What is decided about each request that a browser sends for a page's: a preflight if need be."""
         policy, selector = self.policy, self._selector
         base_url, path = placed(url, self._app.config)
         environ = EnvironBuilder(quote(path), base_url, method=method).get_environ()
+        is_own = "://" in url and is_same_origin(environ, origin)
         found = []
-        for request in page_requests(origin, method, path, headers):
+        for request in page_requests(
+            origin, method, path, headers, same_origin=is_own, credentialed=credentialed
+        ):
             if selector is None:
                 resource = policy.resource_for(path)
             elif request.kind is Kind.PREFLIGHT:
                 resource = selector.for_preflight(environ, path, method)
             else:
                 resource = selector.for_request(environ, path, method)
-            found.append(decide_within(resource, request, explained=policy.is_development))
+            found.append(
+                decide_within(resource, request, explained=policy.is_development, outside=policy.outside)
+            )
         return found
 
     def advice(self) -> list[str]:
@@ -452,12 +465,12 @@ class _State:
 
     def _read_again(self, old: Active) -> Active | CORSConfigError:
         """Swap what requests are served with, or give what is wrong; nobody is told yet."""
-        inputs = replace(self._read(self._server), environment=self.built.environment.name)
+        inputs = replace(self._read(self._server), known=self.built.environment)
         try:
             built, selector = self._build(inputs)
         except CORSConfigError as error:
             return error
-        self._built = replace(built, environment=self.built.environment)
+        self._built = built
         self._selector = selector
         return self._serve_with(Active(built.policy, old.log, selector))
 

@@ -159,7 +159,9 @@ class Active:
     ) -> Outcome:
         """What follows for a request that is new; remembered if nothing but *key* decides."""
         request = request_of(environ, origin)
-        decision = decide_within(resource, request, explained=self.policy.is_development)
+        decision = decide_within(
+            resource, request, explained=self.policy.is_development, outside=self.policy.outside
+        )
         if decision.error is not None:
             _LOG.error("the function given as origins failed; nothing is shared", exc_info=decision.error)
         found = self.following(environ, request, decision)

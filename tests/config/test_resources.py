@@ -103,16 +103,20 @@ def test_with_resources_only_their_paths_are_governed():
     assert policy.resource_for("/") is None
 
 
-def test_a_resource_tells_the_variables_that_set_it():
-    assert resource(ORIGINS=APP).variable("ORIGINS") == "CORS_ORIGINS"
+def test_a_resource_tells_where_its_origins_are_changed():
+    assert resource(ORIGINS=APP).advice.place("ORIGINS").variable == "CORS_ORIGINS"
     api = resource(ORIGINS=APP, RESOURCES__MY_API__PATH="/api/*")
-    assert api.variable("ORIGINS") == "CORS_RESOURCES__MY_API__ORIGINS"
+    assert api.advice.place("ORIGINS").variable == "CORS_ORIGINS"
+    api = resource(RESOURCES__MY_API__PATH="/api/*")
+    assert api.advice.place("ORIGINS").variable == "CORS_RESOURCES__MY_API__ORIGINS"
 
 
 def test_what_a_resource_says_of_itself_may_be_followed():
     code = {"resources": {"/api/*": {"methods": "GET"}}}
     api = resource(options=code)
-    assert resource(options=code, other={api.variable("ORIGINS"): APP}).canonical()["origins"] == [APP]
+    assert resource(options=code, other={api.advice.place("ORIGINS").variable: APP}).canonical()[
+        "origins"
+    ] == [APP]
 
 
 @pytest.mark.parametrize("value", ["/a/*, /b", "/a/* /b", '["/a/*", "/b"]', "/b\n/a/*", "/a/*,/b,/a/*"])
@@ -259,7 +263,7 @@ def test_contradictions_name_the_variables_that_make_them():
     ).problems
     assert (problem.variable, problem.remedy) == (
         "origins",
-        "Name the origins, or set supports_credentials=false",
+        "Name the origins, or set supports_credentials=False",
     )
 
 
@@ -449,7 +453,7 @@ def test_a_view_inherits_and_overrides_what_it_names():
         "enabled": True,
         "defaulted": [],
     }
-    assert found.variable("ORIGINS") == "CORS_RESOURCES__API__ORIGINS"
+    assert found.advice.place("ORIGINS").text == "origins of @cross_origin on index"
     assert [r.name for r in built.bases] == ["api"]
 
 
@@ -460,7 +464,9 @@ def test_a_view_may_inherit_from_a_blueprint_and_both_from_the_app():
         "blueprint:shop": ([OTHER], 1),
         "view:index": ([OTHER], 2),
     }
-    assert found.resource_named("view:index").variable("ORIGINS") == "CORS_ORIGINS"
+    assert found.resource_named("view:index").advice.place("ORIGINS").text == (
+        "origins of CORS.init_app(shop)"
+    )
 
 
 @pytest.mark.parametrize("base", [None, "default"])
@@ -491,7 +497,7 @@ def test_a_views_contradiction_with_what_it_inherits_is_told():
     (problem,) = caught.value.problems
     assert (problem.variable, problem.remedy) == (
         "CORS_ORIGINS",
-        "Name the origins, or set allow_credentials=false",
+        "Name the origins, or set allow_credentials=False",
     )
 
 
