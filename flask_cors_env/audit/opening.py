@@ -40,7 +40,7 @@ def open_log(  # noqa: PLR0913 - what a log depends on
         processors: The app's own, run on every event.
     """
     attributes = resource_attributes(environ.get(_ATTRIBUTES, ""))
-    chosen = _format(settings, environment)
+    chosen = _format(settings)
     return AuditLog(
         open_sink(settings["AUDIT_SINK"]),
         service=environ.get(_NAME) or attributes.get("service.name") or name,
@@ -56,12 +56,12 @@ def open_log(  # noqa: PLR0913 - what a log depends on
     )
 
 
-def _format(settings: Mapping[str, Any], environment: str) -> str:
-    """``json`` or ``console``; the setting's ``auto`` is for people where there is one."""
+def _format(settings: Mapping[str, Any]) -> str:
+    """Return ``json`` or ``console``; the setting's ``auto`` is for people where there is one."""
     chosen: str = settings["AUDIT_FORMAT"]
     if chosen != "auto":
         return chosen
-    return "console" if environment == "development" and is_terminal(settings["AUDIT_SINK"]) else "json"
+    return "console" if is_terminal(settings["AUDIT_SINK"]) else "json"
 
 
 def _facts(settings: Mapping[str, Any], chosen: str) -> dict[str, Any]:

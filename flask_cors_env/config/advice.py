@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from flask_cors_env.config.environment import FALLBACK
 from flask_cors_env.config.errors import FaultyValueError
 from flask_cors_env.config.layers import PROCESS, Entry, Kind, Path, full_name
 from flask_cors_env.config.rules import Level, Rule, broken
@@ -22,10 +23,6 @@ from flask_cors_env.core.policy import Resource
 from flask_cors_env.core.reason import Reason
 from flask_cors_env.core.remedy import Place
 
-#: What is said first where production is only the fallback.
-FALLBACK = (
-    "Nothing names the environment: on your own machine, set CORS_ENV=development or run flask run --debug."
-)
 #: Values that no rule of the environments and no parser can refuse.
 _PLAIN = {
     "ORIGINS": re.compile(r"https://[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?!localhost)[a-z]{2,}(?::[0-9]+)?"),

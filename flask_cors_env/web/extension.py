@@ -36,7 +36,7 @@ from flask_cors_env.core.decision import Decision, decide_within
 from flask_cors_env.core.path import PathIndex
 from flask_cors_env.core.policy import Policy, path_entries
 from flask_cors_env.core.request import Kind, page_requests
-from flask_cors_env.web import marks
+from flask_cors_env.web import marks, start
 from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.middleware import Middleware
 from flask_cors_env.web.outcome import Active, Source
@@ -145,7 +145,10 @@ class CORS:
         else:
             _refuse_late(app)
             self._apps.add(app)
-            _govern(app, terms, whole=True)
+            try:
+                _govern(app, terms, whole=True)
+            except CORSConfigError as error:
+                raise start.once(error) from None
 
     def exempt(self, view: V) -> V:
         """
@@ -472,7 +475,7 @@ class _State:
             return error
         self._built = built
         self._selector = selector
-        return self._serve_with(Active(built.policy, old.log, selector))
+        return self._serve_with(Active(built.policy, old.log, selector, old.notice))
 
     def _announce(self, old: Active, found: Active | CORSConfigError, built: Built, trigger: str) -> Active:
         """Tell the log and who listens, once no lock is held: both may ask the app, or reload it."""
@@ -500,6 +503,8 @@ class _State:
             except CORSConfigError as error:
                 self._error = error
                 raise
+        with contextlib.suppress(Exception):  # a handler of the app's
+            active.notice.of_request(environ)
         _tell(built, active.log, self._app)
         with contextlib.suppress(Exception):  # a handler of the app's
             _warn_of_places(self._app)
@@ -513,7 +518,7 @@ class _State:
         built = self._built
         if built.app["RELOAD"] and built.files:
             self._watch = Watch(built.files, built.app["RELOAD"], before)
-        return Active(built.policy, self._open_log(built), self._selector)
+        return Active(built.policy, self._open_log(built), self._selector, start.Notice(built.environment))
 
     def _build(self, inputs: Inputs, as_environment: str | None = None) -> tuple[Built, Selector | None]:
         """The policy of the paths, and from it that of views and blueprints, which inherit."""

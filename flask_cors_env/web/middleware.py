@@ -7,13 +7,13 @@ Whatever goes wrong here, nothing is shared and the application still answers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from sys import modules
+from sys import exception, modules
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 
 from flask_cors_env.audit.emit import EVER_BOUND, AuditLog, add_bound
-from flask_cors_env.audit.event import TRUNCATED, add_path
+from flask_cors_env.audit.event import TRUNCATED, add_path, clean
 from flask_cors_env.audit.render import NO_PART, Part, Record
 from flask_cors_env.audit.signals import cors_decided, tell
 from flask_cors_env.core import protocol
@@ -176,7 +176,13 @@ def _answer(
 
 
 def _record(  # noqa: PLR0913, PLR0917 - all of one request
-    active: Active, environ: WSGIEnvironment, outcome: Outcome, path: str, status: int, request: Any = None
+    active: Active,
+    environ: WSGIEnvironment,
+    outcome: Outcome,
+    path: str,
+    status: int,
+    request: Any = None,
+    raised: str = "",
 ) -> str:
     """
     Write the event and tell who listens.
@@ -188,6 +194,7 @@ def _record(  # noqa: PLR0913, PLR0917 - all of one request
         path: The ``PATH_INFO`` that it came with: on its way through mounts it is rewritten.
         status: The response's.
         request: Flask's active request, if it is this one.
+        raised: The type of the exception that went past the app; "" where none did.
 
     Returns:
         The event's uid, or "" where nothing is written.
@@ -203,6 +210,8 @@ def _record(  # noqa: PLR0913, PLR0917 - all of one request
         is_bound = EVER_BOUND and request is not None
         if is_bound or log.told.path or "HTTP_TRACEPARENT" in environ or TELEMETRY in modules:
             own = _with_more(log, own, environ, path, request)
+        if raised:
+            own = log.part({**own.fields, "error.type": clean(raised)})
         if TRUNCATED in own.fields:
             record, own = _told_in_one(log, record, own)
     except Exception as error:  # noqa: BLE001 - an event that cannot even be made is a line lost
@@ -306,7 +315,8 @@ class _Response:
     def raised(self) -> None:
         """The application raised, and did not answer: the event is due all the same, once."""
         if not self.recorded and self._environ.get(SERVED_BY) is self._by:
-            self._record(self._noting(Note.DEBUGGER_RESPONSE, fields=()), 500)
+            raised = type(exception()).__name__
+            self._record(self._noting(Note.DEBUGGER_RESPONSE, fields=()), 500, raised)
 
     def abandoned(self) -> None:
         """The application did not even begin to answer; a status of 0 says so."""
@@ -327,9 +337,10 @@ class _Response:
             self._outcome = self._active.outcome(self._environ, self._origin)
         return self._outcome
 
-    def _record(self, outcome: Outcome, status: int) -> None:
+    def _record(self, outcome: Outcome, status: int, raised: str = "") -> None:
         environ, self.recorded = self._environ, True
-        self._uid = _record(self._active, environ, outcome, self._path, status, active_request(environ))
+        request = active_request(environ)
+        self._uid = _record(self._active, environ, outcome, self._path, status, request, raised)
 
 
 def _is_left_to_the_app(outcome: Outcome) -> bool:

@@ -18,6 +18,7 @@ from flask_cors_env.core.decision import Decision, Status, advice, decide_within
 from flask_cors_env.core.policy import Fields, Policy, Resource
 from flask_cors_env.core.reason import Reason, Verdict
 from flask_cors_env.core.request import Kind, Request
+from flask_cors_env.web.start import NO_NOTICE, Notice
 from flask_cors_env.web.views import Selector
 from flask_cors_env.web.wsgi import host_of, path_of, request_of, surroundings_of, vary_field
 
@@ -98,15 +99,19 @@ class Active:
         policy: Decides.
         log: Takes the events.
         selector: Finds the resource where views or blueprints have policies; None where paths alone do.
+        notice: What a developer is told where production is only the fallback.
 
     Attributes:
         everywhere: The resource that governs every request; None where that depends on the request.
     """
 
-    __slots__ = ("_known", "everywhere", "log", "policy", "selector")
+    __slots__ = ("_known", "everywhere", "log", "notice", "policy", "selector")
 
-    def __init__(self, policy: Policy, log: AuditLog, selector: Selector | None = None) -> None:
+    def __init__(
+        self, policy: Policy, log: AuditLog, selector: Selector | None = None, notice: Notice = NO_NOTICE
+    ) -> None:
         self.policy = policy
+        self.notice = notice
         self.log = log
         self.selector = selector
         self.everywhere = policy.everywhere if selector is None else None
@@ -158,6 +163,7 @@ class Active:
         self, environ: WSGIEnvironment, origin: str | None, resource: Resource | None, key: tuple[Any, ...]
     ) -> Outcome:
         """What follows for a request that is new; remembered if nothing but *key* decides."""
+        self.notice.of_request(environ)
         request = request_of(environ, origin)
         decision = decide_within(
             resource, request, explained=self.policy.is_development, outside=self.policy.outside

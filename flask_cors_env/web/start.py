@@ -1,0 +1,88 @@
+"""What a person is told at the start: that production is a fallback, and a bad policy once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from flask_cors_env.config.environment import DEVELOPMENT_SERVER, FALLBACK, Environment
+from flask_cors_env.config.errors import CORSConfigError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_LOG = logging.getLogger("flask_cors_env")
+#: The processes that have said it.
+_SAID: set[int] = set()
+_LOOPBACK_PAGE = re.compile(r"https?://(?:(?:[a-z0-9-]+\.)*localhost|127\.[0-9.]+|\[::1\])(?::[0-9]+)?")
+#: gunicorn takes this exit status for an app that cannot be loaded, and stops.
+_APP_LOAD_ERROR = 4
+#: Seconds for which the first worker that fails stays, so that the others find that it has told why.
+_STAYS = 1.0
+
+
+class Notice:
+    """
+    One line, once per process, where somebody develops and production is only the fallback.
+
+    Args:
+        environment: Whose rules hold.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._is_due = environment.fallback
+
+    def of_request(self, environ: WSGIEnvironment) -> None:
+        """Say it where Werkzeug's server or a loopback page asks; no decision depends on that."""
+        if not self._is_due:
+            return
+        by_werkzeug = environ.get("SERVER_SOFTWARE", "").startswith(DEVELOPMENT_SERVER)
+        if by_werkzeug or _LOOPBACK_PAGE.fullmatch(environ.get("HTTP_ORIGIN", "")):
+            self._is_due = False
+            if os.getpid() not in _SAID:
+                _SAID.add(os.getpid())
+                _LOG.warning("CORS: the rules of production hold. %s", FALLBACK)
+
+
+#: Says nothing.
+NO_NOTICE = Notice(Environment("production", ""))
+
+
+class _ToldError(CORSConfigError, SystemExit):
+    """An error whose text was printed: gunicorn ends a worker for it without printing it twice again."""
+
+    def __init__(self, error: CORSConfigError) -> None:
+        CORSConfigError.__init__(
+            self, error.problems, error.environment, fallback=error.fallback, warnings=error.warnings
+        )
+        self.code = _APP_LOAD_ERROR
+
+
+def once(error: CORSConfigError) -> CORSConfigError:
+    """
+    Return what to raise for *error*: itself, or under gunicorn one that is printed already, by one worker.
+
+    gunicorn prints an exception of its workers twice, for every worker.
+    """
+    arbiter = sys.modules.get("gunicorn.arbiter")
+    if (
+        sys.platform != "linux"
+        or arbiter is None
+        or not os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn/")
+    ):
+        return error
+    with socket.socket(socket.AF_UNIX) as first:
+        try:
+            # a name that is no file and that the system forgets with the process
+            first.bind(f"\0flask-cors-env-{os.getppid()}")
+        except OSError:
+            return _ToldError(error)
+        sys.stderr.write(f"{type(error).__module__}.{type(error).__qualname__}: {error}\n")
+        sys.stderr.flush()
+        time.sleep(_STAYS)
+    return _ToldError(error)
