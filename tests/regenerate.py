@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import told
 
+from flask_cors_env.answers.console import sentences
 from flask_cors_env.answers.migrate.differences import Difference
 from flask_cors_env.audit.event import fields_table, mapping_table
 from flask_cors_env.config import reference
@@ -91,7 +92,24 @@ def differences_table():
     return "\n".join(["| code | effect | here | because |", "|---|---|---|---|", *rows]) + "\n"
 
 
+def consoles_table():
+    rows = [
+        f"| {s.engine} | `{_tail(s.text)}` | {s.cause.meaning} {s.cause.cure}".rstrip() + " |"
+        for s in sentences()
+    ]
+    return "\n".join(["| engine | its console says | which means |", "|---|---|---|", *rows]) + "\n"
+
+
+def _tail(sentence):
+    """What distinguishes a sentence from the others of its engine, with its places in capitals."""
+    for start in ("CORS policy: ", "(Reason: "):
+        if start in sentence:
+            sentence = f"... {start}{sentence.split(start, 1)[1]}"
+    return re.sub(r"\{(\w+)\}", lambda m: m[1].upper(), sentence.replace("`", "'"))
+
+
 TABLES = {
+    "consoles": consoles_table,
     "names": names_table,
     "differences": differences_table,
     "codes": codes_table,

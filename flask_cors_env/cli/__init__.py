@@ -112,7 +112,7 @@ def schema(*, events: bool) -> None:
     click.echo(as_json(schema_of_events() if events else json_schema()))
 
 
-def _origin(ctx: click.Context, parameter: click.Parameter, value: str) -> str | None:
+def _origin(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     """Return the origin that is asked about, as a browser sends it."""
     from flask_cors_env.cli import names  # noqa: PLC0415 - see above
 
@@ -168,6 +168,48 @@ def explain(  # noqa: PLR0913 - one parameter an option
     decisions = state.decisions(origin, method, path, headers, credentialed=credentials)
     found = steps.of(method, path, decisions)
     steps.echo(found, as_plain_json=as_plain_json)
+
+
+@cors.command()
+@click.argument("sentence", metavar="SENTENCE")
+@click.option("--origin", callback=_origin, help="The page's origin, where the sentence does not tell it.")
+@click.option("--method", help="The request's method, likewise.")
+@click.option("--header", help="A request header that the page's script sets, likewise.")
+@click.option("--credentials", is_flag=True, help="The page asks with cookies.")
+@click.option("--log", "logs", multiple=True, metavar="FILE", help="Ask this log instead of the policy.")
+@_of_a_policy
+@click.pass_context
+def why(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    sentence: str,
+    origin: str | None,
+    method: str | None,
+    header: str | None,
+    credentials: bool,
+    logs: tuple[str, ...],
+    as_environment: str | None,
+    no_app: bool,
+    as_plain_json: bool,
+) -> None:
+    """
+    Say what a browser's console line is about, and what to change. Exit 1 where no cause is known.
+
+    SENTENCE is pasted from the console of Chromium, Firefox or Safari, in quotes.
+    """
+    from flask_cors_env.cli import consoles, loading  # noqa: PLC0415 - see above
+
+    try:
+        told = consoles.parse(sentence, origin=origin, method=method, header=header)
+        if logs:
+            found = consoles.by_log(told, logs)
+        else:
+            _, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
+            found = consoles.by_policy(told, state, credentials=credentials)
+    except consoles.UnknownError as error:
+        click.echo(error, err=True)
+        ctx.exit(1)
+    consoles.echo(found, as_plain_json=as_plain_json)
 
 
 @cors.command()
