@@ -21,16 +21,13 @@ from flask_cors_env.audit.event import clean
 from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_REJECTED
 from flask_cors_env.core.policy import Policy
 from flask_cors_env.core.protocol import MAX_ORIGIN
-from flask_cors_env.core.reason import Reason, Verdict
+from flask_cors_env.core.reason import About, Reason, Verdict
 
 _KEYS = ("service_name", "cors_policy_id", "cors_resource", "cors_decision", "cors_reasons", "cors_rule")
 #: The reasons that are the origin's own.
 _OF_ORIGIN = {
-    Reason.ORIGIN_NOT_LISTED,
-    Reason.NULL_NOT_ALLOWED,
-    Reason.ORIGIN_MALFORMED,
-    Reason.INTERNAL_ERROR,
-}
+    reason for reason in Reason if reason.verdict is Verdict.DENY and reason.about is About.ORIGIN
+} | {Reason.INTERNAL_ERROR}
 
 
 def question(origin: str) -> Question:
@@ -251,14 +248,12 @@ def _standing(
 
 
 def _decided(lines: Sequence[_Told]) -> tuple[Standing, str]:
-    """The same by decisions; a refusal for another reason says that it was let in, and not by what."""
+    """Return the same by decisions; a refusal for another reason alone says neither."""
     allowed = [line.cors_rule or "" for line in lines if line.is_allowed]
     if allowed:
         return Standing.LET_IN, max(allowed)
-    if not lines:
-        return Standing.UNKNOWN, ""
     refused = any(not _OF_ORIGIN.isdisjoint((line.cors_reasons or "").split(",")) for line in lines)
-    return (Standing.REFUSED, "") if refused else (Standing.LET_IN, "")
+    return Standing.REFUSED if refused else Standing.UNKNOWN, ""
 
 
 def _since(turns: Sequence[Turn], told: Iterable[_Told]) -> Iterator[Since]:

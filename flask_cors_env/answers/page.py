@@ -296,7 +296,7 @@ def _lists(made: Report) -> Iterator[str]:
         [
             [
                 _number(r.requests),
-                _code(r.route),
+                _code(r.text),
                 _plain(r.resource),
                 _plain(r.reasons),
                 _Cell(_minute(r.last)),

@@ -18,7 +18,7 @@ from flask_cors_env.answers.shapes import Shape
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import decide_within
 from flask_cors_env.core.policy import Policy, Resource
-from flask_cors_env.core.reason import Note, Reason, Verdict
+from flask_cors_env.core.reason import About, Note, Reason, Verdict
 from flask_cors_env.core.request import Kind, Request
 
 
@@ -157,8 +157,12 @@ def _decided(shape: Shape, old: Resource | None, new: Resource | None) -> _Decid
     raise UndecidableError(doubts[0])
 
 
-#: The reasons that are not the origin's.
-_ASKED = {Reason.METHOD_NOT_ALLOWED, Reason.HEADER_NOT_ALLOWED, Reason.REQUEST_MALFORMED}
+#: The reasons that are about what a preflight asks for.
+_ASKED = {
+    reason
+    for reason in Reason
+    if reason.verdict is Verdict.DENY and reason.about in {About.METHOD, About.HEADER}
+} | {Reason.REQUEST_MALFORMED}
 
 
 def _asks_alike(old: Resource | None, new: Resource | None) -> bool:
