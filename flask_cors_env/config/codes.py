@@ -62,6 +62,7 @@ CODES: dict[str, str] = {
     "origin-not-ascii": "A host that is not in its ASCII form.",
     "origin-numeric-host": "A number for a host that is no dotted quad.",
     "origin-too-long": "An origin longer than any browser's.",
+    "other-separator": "Several values with a `;` or `|` between them; commas, spaces or new lines separate.",
     "path-bad-rule": "Angle brackets that are no part of a Flask rule.",
     "path-converter-place": "A path converter that is not the last segment of its rule.",
     "path-dot-segment": "A `.` or `..` for a segment.",

@@ -69,7 +69,7 @@ def _without_value(line: Line) -> Layer:
     return where
 
 
-_QUOTES = "Put one pair of quotes around the value, or none"
+_QUOTES = "Write NAME=value, with one pair of quotes around the value or none"
 
 
 def _unreadable(path: str, named_by: Entry, error: Exception) -> Problem:

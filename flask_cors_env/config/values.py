@@ -37,6 +37,10 @@ _REGEX_HABITS = re.compile(r"[\^$|\\()\[\]{}]|\.[*+]")
 _ANYTHING = re.compile(r"(?:\.|\\w|\[[^\]]*\])[*+]$")
 _NO_COMMENT = "Inline comment? docker --env-file and kubectl keep it; write comments on lines of their own"
 
+#: What stands between the separators of other formats.
+_WORD = re.compile(r"[A-Za-z0-9_-]+")
+_ORIGIN_LIKE = re.compile(r"[A-Za-z0-9+.-]+://\S+")
+
 Element = str | re.Pattern[str]
 
 
@@ -191,8 +195,17 @@ def _text_of(pattern: OriginPattern | PathPattern) -> str:
 def _origin(member: Element) -> OriginPattern:
     if isinstance(member, re.Pattern):
         return OriginPattern.from_regex(_text_pattern(member))
+    _refuse_separators(member, _ORIGIN_LIKE)
     pattern: OriginPattern = _grammar(parse_origin, member)
     return pattern
+
+
+def _refuse_separators(text: str, part: re.Pattern[str]) -> None:
+    """Raise FaultyValueError for several values with the separator of another format between these."""
+    parts = re.split("[;|]", text)
+    if len(parts) > 1 and all(part.fullmatch(found) for found in parts):
+        message = "is several values; lists are separated by commas, spaces or new lines."
+        raise FaultyValueError(Fault("other-separator", message, text, f"Write: {','.join(parts)}"))
 
 
 def _text_pattern(pattern: re.Pattern[Any]) -> re.Pattern[str]:
@@ -242,6 +255,7 @@ def _method(member: Element) -> str:
     if text.lower() == AUTO:
         return AUTO
     _refuse_variable(text)
+    _refuse_separators(text, _WORD)
     if not protocol.is_token(text):
         raise FaultyValueError(Fault("method-not-token", "is no method.", text))
     if text.upper() in protocol.FORBIDDEN_METHODS:
@@ -264,6 +278,7 @@ def _request_header(member: Element) -> Element:
     if member == "*":
         return member
     _refuse_variable(member)
+    _refuse_separators(member, _WORD)
     if _REGEX_HABITS.search(member):
         raise FaultyValueError(_regex_name(member, _name_for(member)))
     for fault in _name_faults(member, name, is_prefix=_PREFIX.fullmatch(member) is not None):
@@ -326,6 +341,7 @@ def _response_header(member: Element) -> str:
     if text == "*":
         return text
     _refuse_variable(text)
+    _refuse_separators(text, _WORD)
     if _REGEX_HABITS.search(text):
         raise FaultyValueError(_regex_name(text, "Name each header"))
     for fault in _name_faults(text, name):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask_cors_env.config.environment import DEVELOPMENT_SERVER, FALLBACK, Environment
@@ -22,8 +24,8 @@ _SAID: set[int] = set()
 _LOOPBACK_PAGE = re.compile(r"https?://(?:(?:[a-z0-9-]+\.)*localhost|127\.[0-9.]+|\[::1\])(?::[0-9]+)?")
 #: gunicorn takes this exit status for an app that cannot be loaded, and stops.
 _APP_LOAD_ERROR = 4
-#: Seconds for which the first worker that fails stays, so that the others find that it has told why.
-_STAYS = 1.0
+#: Seconds for which the first worker that fails stays at most, so that the others find that it has told why.
+_STAYS = 5.0
 
 
 class Notice:
@@ -70,19 +72,27 @@ def once(error: CORSConfigError) -> CORSConfigError:
     gunicorn prints an exception of its workers twice, for every worker.
     """
     arbiter = sys.modules.get("gunicorn.arbiter")
-    if (
-        sys.platform != "linux"
-        or arbiter is None
-        or not os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn/")
-    ):
+    by_gunicorn = os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn/")
+    if sys.platform != "linux" or arbiter is None or not by_gunicorn:
         return error
     with socket.socket(socket.AF_UNIX) as first:
         try:
             # a name that is no file and that the system forgets with the process
             first.bind(f"\0flask-cors-env-{os.getppid()}")
         except OSError:
+            sys.stderr.write("CORS: not started, for what another worker tells\n")
             return _ToldError(error)
         sys.stderr.write(f"{type(error).__module__}.{type(error).__qualname__}: {error}\n")
         sys.stderr.flush()
-        time.sleep(_STAYS)
+        _wait_for_siblings()
     return _ToldError(error)
+
+
+def _wait_for_siblings() -> None:
+    """Wait until the other workers have failed too, and found that it was told; not for healthy ones."""
+    parent = os.getppid()
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    deadline = time.monotonic() + _STAYS
+    with contextlib.suppress(OSError):
+        while len(children.read_text().split()) > 1 and time.monotonic() < deadline:
+            time.sleep(0.05)

@@ -5,6 +5,7 @@ from config.configured import APP, canonical, made, problems, refused
 
 from flask_cors_env.config import values
 from flask_cors_env.config.environment import ENVIRONMENTS
+from flask_cors_env.config.errors import FaultyValueError
 from flask_cors_env.config.settings import SETTINGS
 
 
@@ -194,3 +195,21 @@ def test_what_compiles_badly_is_refused_in_silence(setting, text, remedy, recwar
     assert found.code in {"header-is-regex", "origin-is-regex"}
     assert found.remedy == remedy
     assert list(recwarn) == []
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "remedy"),
+    [
+        (values.origins, "https://a.example;https://b.example", "Write: https://a.example,https://b.example"),
+        (values.origins, "https://a.example|https://b.example", "Write: https://a.example,https://b.example"),
+        (values.methods, "GET|POST", "Write: GET,POST"),
+        (values.allow_headers, "X-A;X-B", "Write: X-A,X-B"),
+        (values.expose_headers, "X-A|X-B|X-C", "Write: X-A,X-B,X-C"),
+    ],
+)
+def test_the_separators_of_other_formats_are_told(parse, text, remedy):
+    with pytest.raises(FaultyValueError) as caught:
+        parse(text)
+    assert [(fault.code, fault.value, fault.remedy) for fault in caught.value.faults] == [
+        ("other-separator", text, remedy)
+    ]
