@@ -7,8 +7,15 @@ when it runs, so that other ``flask`` commands pay for nothing but this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import errno
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -20,6 +27,10 @@ _MODULES = {
     "suggest": "proposal",
     "tail": "tailing",
 }
+
+
+#: The exit status where the output cannot be written: no command's answer.
+_FULL = 74
 
 
 class _Commands(click.Group):
@@ -35,6 +46,32 @@ class _Commands(click.Group):
             return super().get_command(ctx, cmd_name)
         command: click.Command = import_module(f"{__name__}.{_MODULES[cmd_name]}").command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command: SIGTERM ends it as Ctrl-C does, and an output that is full is told in one line."""
+        try:
+            with _ending_in_order():
+                return super().invoke(ctx)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            # what is left in the buffer must not be tried again when the interpreter ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
+            ctx.exit(_FULL)
+
+
+@contextlib.contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let SIGTERM raise SystemExit, so that what a command began is tidied up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.group(cls=_Commands)

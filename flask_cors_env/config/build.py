@@ -360,6 +360,8 @@ class _Draft:
         stack = self._merged.stacks.get(leaf or (), [])
         texts = [f"{entry.variable} in {entry.source}" for entry in stack]
         source = texts[0] if texts else f"default of {self._environment}"
+        if setting == "ORIGINS" and isinstance(value, Origins) and value and not texts:
+            source += " where credentials are on" if not value.any else ""
         return Leaf(resource, setting, value, source, tuple(texts[1:]))
 
     def findings(self) -> Iterator[_Finding]:

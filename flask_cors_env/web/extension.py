@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from flask import Blueprint, Flask, current_app
+from flask import Blueprint, Flask, current_app, has_app_context
 from werkzeug.local import LocalProxy
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -164,7 +164,7 @@ class CORS:
 
         Before the first request it is the one that `init_app` judged.
         """
-        return _state_of(app).policy
+        return _state_of(app, self._apps).policy
 
     def reload(self, app: Flask | None = None) -> Policy:
         """
@@ -178,7 +178,7 @@ class CORS:
         Raises:
             CORSConfigError: With every problem; the policy stays as it was, and the log says so.
         """
-        return _state_of(app).reload("reload")
+        return _state_of(app, self._apps).reload("reload")
 
     def decide(
         self,
@@ -210,7 +210,7 @@ class CORS:
             ValueError: No browser could ask for the URL.
         """
         names = headers.replace(",", " ").split() if isinstance(headers, str) else headers
-        state = _state_of(app)
+        state = _state_of(app, self._apps)
         state.look_again()
         return state.decisions(origin, method, path, names)[0]
 
@@ -245,8 +245,11 @@ def _warn_of_proxy_fix(app: Flask) -> None:
         layer = getattr(layer, "app", None)
 
 
-def _state_of(app: Flask | None) -> _State:
-    target = current_app if app is None else app
+def _state_of(app: Flask | None, governed: Iterable[Flask]) -> _State:
+    """Return the state of *app*; None is the current app, or else the only one that is *governed*."""
+    apps = list(governed)
+    alone = apps[0] if len(apps) == 1 and not has_app_context() else None
+    target = app or alone or current_app
     state = target.extensions.get(KEY)
     if not isinstance(state, _State):
         raise RuntimeError("this app has no CORS policy; call init_app first")  # noqa: TRY004 - nobody passed a type
@@ -596,11 +599,19 @@ def _told(built: Built, app: Flask) -> dict[str, Iterable[str]]:
     given = [leaf for leaf in built.leaves if not leaf.source.startswith("default of ")]
     unsafe = [leaf.value for leaf in given if leaf.setting == "UNSAFE_ALLOW"]
     return {
-        "cors.policy.env": {leaf.source.partition(" in ")[0] for leaf in given},
+        "cors.policy.env": {_name_of(leaf.source) for leaf in given},
         "cors.policy.warnings": {warning.code for warning in (*built.warnings, *built.nobody)},
         "cors.policy.unsafe_allow": {rule for value in unsafe for rule in value.split(", ")},
         "cors.policy.exempt": {view.endpoint for view in marked_views(app) if view.mark.exempt},
     }
+
+
+def _name_of(source: str) -> str:
+    """Return what set a value: a variable's name alone, what a file or an argument names with its place."""
+    name, _, place = source.partition(" in ")
+    path, colon, line = place.rpartition(":")
+    where = os.path.basename(path) if colon and line.isdigit() else place  # noqa: PTH119 - no path is needed
+    return name if is_ours(name) else f"{where}: {name}"
 
 
 def _tell(built: Built, log: AuditLog, app: Flask) -> None:

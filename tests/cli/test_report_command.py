@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from answers.generated import Generated
@@ -145,3 +146,21 @@ def test_one_is_not_told_as_several(tmp_path):
         "not every allowed request is in the log or was asked for, so no entry is called unused",
         "1 request came over plain HTTP, where browsers do not say what they are",
     ]
+
+
+def test_an_output_that_is_full_is_told_in_one_line_and_by_a_status_of_its_own(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    log.write_bytes(b"".join(made.line + b"\n" for made in Generated(10).lines()))
+    with Path("/dev/full").open("wb") as full:
+        found = subprocess.run(
+            [*REPORT, str(log), "--engine", "plain"],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (found.returncode, found.stderr) == (
+        74,
+        "Error: the output cannot be written: No space left on device\n",
+    )

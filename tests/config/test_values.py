@@ -123,7 +123,7 @@ ALWAYS = [
     ),
     *(("EXPOSE_HEADERS", text, "header-wrong-list") for text in ("Authorization", "cookie", "User-Agent")),
     *(("ALLOW_HEADERS", text, "header-is-regex") for text in ("^X-A", "X-A$", "X-.+", "X-(A|B)", r"X-\w+")),
-    *(("EXPOSE_HEADERS", text, "header-is-regex") for text in ("X-.*", "X-A|X-B")),
+    *(("EXPOSE_HEADERS", text, "header-is-regex") for text in ("X-.*", "(X-A|X-B)")),
     *(("ALLOW_HEADERS", text, "value-has-variable") for text in ("$NAMES", "${NAMES}", "$(NAMES)")),
     *((name, "$(NAMES)", "value-has-variable") for name in ("METHODS", "EXPOSE_HEADERS")),
     *(("EXPOSE_HEADERS", text, "header-not-token") for text in ("X-B:", "x-team-*", "a=b")),
