@@ -1,9 +1,8 @@
 """Logs for the tests of answers: written by the package itself, and read as any other."""
 
-import json
-
 from flask_cors_env.answers import plain
 from flask_cors_env.answers.evidence import Evidence
+from flask_cors_env.answers.lines import DEFAULT
 from flask_cors_env.answers.policies import policies
 from flask_cors_env.answers.questions import SHAPES
 from flask_cors_env.answers.shapes import shapes
@@ -42,7 +41,7 @@ class Log:
     @property
     def found(self):
         """What the plain engine finds."""
-        return plain.find([[json.loads(line) for line in self.lines]], [SHAPES], ())
+        return plain.find([list(DEFAULT.records(self.lines))], [SHAPES], ())
 
     @property
     def shapes(self):

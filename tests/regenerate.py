@@ -6,6 +6,7 @@ last figures what the README tells of speed.
 """
 
 import re
+import textwrap
 from pathlib import Path
 
 from benchmarks import told
@@ -16,7 +17,9 @@ from flask_cors_env.audit.event import fields_table, mapping_table
 from flask_cors_env.config import reference
 from flask_cors_env.config.codes import CODES
 from flask_cors_env.config.rules import RULES
-from flask_cors_env.config.settings import ENVIRONMENTS, FOREIGN, VARIABLES
+from flask_cors_env.config.settings import FOREIGN, VARIABLES
+from flask_cors_env.core.environments import ENVIRONMENTS
+from flask_cors_env.core.fields import FIELDS, SPELLED
 from flask_cors_env.core.reason import Note, Reason
 from flask_cors_env.web import peer
 
@@ -136,7 +139,30 @@ def readme(text):
     return text
 
 
+def docstrings(text):
+    """*text* of a source with what its docstrings say of a resource's fields made anew."""
+    names = " ".join(setting.lower() for setting, f in SPELLED.items() if f.spelling.inherited)
+    names = textwrap.fill(f"``{names}``", 88, subsequent_indent=" " * 12)
+    text = re.sub(r"``origins methods [a-z_\s]*``", names, text)
+    lines = "".join(map(_attribute, FIELDS))
+    part = re.compile(r'(class ResourceFields:\n    """\n[^\n]*\n\n    Attributes:\n).*?(    """)', re.DOTALL)
+    return part.sub(lambda m: m[1] + lines + m[2], text)
+
+
+def _attribute(field):
+    text = f"{field.name}: {field.meaning}"
+    return textwrap.fill(text, 110, initial_indent=" " * 8, subsequent_indent=" " * 12) + "\n"
+
+
+#: The sources whose docstrings list the fields.
+SOURCES = [
+    ROOT / "flask_cors_env" / name for name in ("core/fields.py", "web/extension.py", "web/decorator.py")
+]
+
+
 def main():
+    for source in SOURCES:
+        source.write_text(docstrings(source.read_text()))
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text()))
     (ROOT / ".env.example").write_text(reference.env_example())

@@ -517,7 +517,7 @@ def test_the_audit_log_is_on_standard_error_and_accesses_are_on_standard_output(
     told = ("cors.decision", "cors.reason", "cors.resource", "service.name", "deployment.environment.name")
     assert [event[name] for name in told] == ["deny", "origin_not_listed", "api", "shop", "production"]
     (loaded,) = pod.events("cors.policy.loaded")[:1]
-    assert json.loads(loaded["cors.policy"]) == POLICY
+    assert json.loads(loaded["cors.policy.document"]) == POLICY
     accesses = pod.stdout.read_text()
     assert "OPTIONS /api/items/1" in accesses
     assert "cors.schema" not in accesses

@@ -12,7 +12,7 @@ import re
 from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
 from itertools import combinations
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pytest
 from apps import events
@@ -336,6 +336,8 @@ def may_read(policy, page):
     rules = governing(policy, path_of(page))
     if page.origin == OURS:
         return True
+    if guarded(policy, path_of(page)):
+        return False
     if rules is None or page.mode == "no-cors":
         return False
     known = any(lets_in(entry, page.origin) for entry in rules.origins)
@@ -361,6 +363,19 @@ def governing(policy, path):
     found = most_specific(policy.resources, path)
     resolved = most_specific(policy.resources, urlsplit(urljoin(OURS, path)).path)
     return found.completed(policy.environment) if found is not None and found is resolved else None
+
+
+def guarded(policy, path):
+    """Whether some reading of an ambiguous path falls under rules that enforce."""
+    path = "/" + path.lstrip("/")
+    readings = []
+    for text in (path, unquote(path)):
+        slashed = text.replace("\\", "/")
+        if slashed != text or {".", ".."} & set(slashed.split("/")):
+            readings += [path, text, slashed, urlsplit(urljoin(OURS, quote(slashed))).path]
+    return any(
+        rules.enforce for rules in (most_specific(policy.resources, unquote(r)) for r in readings) if rules
+    )
 
 
 def most_specific(resources, path):
@@ -501,6 +516,7 @@ OWN_HEADERS = {"x-total-count", "etag", "x-other"}
 OUTCOME = ("decision", "reasons", "offending", "near.rule", "near.difference", "rule")
 APPS_WORDS = frozenset(
     {"text/html; charset=utf-8", "text/plain; charset=utf-8", "Accept-Encoding", "true", "*", CARELESS}
+    | {"no-store"}
     | {"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"}
     | {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 )
@@ -527,8 +543,13 @@ def is_decided(environ, response):
     """Whether an event is due: a CORS request, not same-origin, and not what the app shares by itself."""
     origin, site = environ.get("HTTP_ORIGIN"), environ.get("HTTP_SEC_FETCH_SITE")
     host = (environ.get("HTTP_HOST") or "api.example.com").lower().removesuffix(":443")
-    alone = get_header(response.headers, ACAO) == CARELESS
-    return not (origin in {None, f"https://{host}"} or site == "same-origin" or alone)
+    if origin is None or get_header(response.headers, ACAO) == CARELESS:
+        return False
+    if environ["REQUEST_METHOD"].upper() == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
+        return True
+    own = {f"https://{host}"} if site in {None, "same-origin"} else set()
+    own |= {f"http://{host.removesuffix(':80')}"} if site == "same-origin" else set()
+    return origin not in own
 
 
 def is_answered_early(policy, told, *, explained):
@@ -536,6 +557,8 @@ def is_answered_early(policy, told, *, explained):
     if "cors.resource" not in told:
         return False
     rules = policy.resources[int(told["cors.resource"].removeprefix("r"))]
+    if "host_differs" in told.get("cors.notes", "") and told["cors.request.kind"] != "preflight":
+        return False
     return not explained if told["cors.request.kind"] == "preflight" else bool(rules.enforce)
 
 
@@ -746,7 +769,8 @@ def test_what_the_log_tells_of_a_request_gives_the_same_decision_again(visit, da
         shop.serve(environ)
     for told in filter(is_whole, shop.events):
         resource = shop.policy.resource_named(told.get("cors.resource"))
-        again = decide_within(resource, request_of(told), explained=shop.policy.is_development)
+        guard = resource if told["cors.reason"] == "path_ambiguous" else None
+        again = decide_within(resource, request_of(told), explained=shop.policy.is_development, guard=guard)
         assert outcome_of(again) == [plain(told.get(f"cors.{name}", "")) for name in OUTCOME]
 
 

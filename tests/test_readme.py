@@ -14,7 +14,7 @@ from answers.generated import Generated
 from apps import APP, make, preflight
 from benchmarks import told
 from click.testing import CliRunner
-from regenerate import readme
+from regenerate import SOURCES, docstrings, readme
 from regenerate import reference as settings_reference
 from webdriver import ProcessGroup
 
@@ -37,6 +37,12 @@ def blocks(language):
 
 def test_the_tables_are_current():
     assert readme(TEXT) == TEXT
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_the_docstrings_that_list_fields_are_current(source):
+    text = source.read_text()
+    assert docstrings(text) == text
 
 
 def test_the_oldest_versions_that_are_tested_are_the_bounds_that_are_declared():

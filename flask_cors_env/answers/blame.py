@@ -21,13 +21,9 @@ from flask_cors_env.audit.event import clean
 from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_REJECTED
 from flask_cors_env.core.policy import Policy
 from flask_cors_env.core.protocol import MAX_ORIGIN
-from flask_cors_env.core.reason import About, Reason, Verdict
+from flask_cors_env.core.reason import About, Verdict, reason_about
 
 _KEYS = ("service_name", "cors_policy_id", "cors_resource", "cors_decision", "cors_reasons", "cors_rule")
-#: The reasons that are the origin's own.
-_OF_ORIGIN = {
-    reason for reason in Reason if reason.verdict is Verdict.DENY and reason.about is About.ORIGIN
-} | {Reason.INTERNAL_ERROR}
 
 
 def question(origin: str) -> Question:
@@ -123,11 +119,14 @@ def blame(origin: str, history: Sequence[PolicyRecord], rows: Sequence[Row]) -> 
     """
     told = [_Told(**row.named(question(origin)), row=row) for row in rows]
     known = policies(history)
-    held = sorted([*_announced(history), *_seen(history, told)], key=attrgetter("at"))
+    held = sorted([*_announced(history), *_seen(history, told)], key=attrgetter("order"))
     lines = {key: list(_turns(key, origin, held, known, told)) for key in _keys(held, known, told)}
-    found = tuple(since for turns in lines.values() for since in _since(turns, told))
-    turns = [turn for turns in lines.values() for turn in turns]
-    return Blame(origin, tuple(sorted(turns, key=attrgetter("at", "service", "resource"))), found)
+    found = tuple(since for turns in lines.values() for since in _since([turn for _, turn in turns], told))
+    turns = sorted(
+        (placed for turns in lines.values() for placed in turns),
+        key=lambda placed: (placed[0], placed[1].service, placed[1].resource),
+    )
+    return Blame(origin, tuple(turn for _, turn in turns), found)
 
 
 class _Told(NamedTuple):
@@ -151,8 +150,9 @@ class _Told(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """From when a policy held."""
+    """From when a policy held; `order` is the place among others."""
 
+    order: tuple[str, str]
     at: str
     service: str
     policy: str
@@ -173,7 +173,7 @@ def _announced(history: Iterable[PolicyRecord]) -> Iterator[_Held]:
             usual = Cause.RELOAD if record.writer in writers else Cause.START
             cause = record.columns.get("cors_policy_trigger", usual)
             added = record.columns.get("cors_policy_added", "") if record.event == POLICY_CHANGED else ""
-            yield _Held(record.timestamp, record.service, record.id, previous, cause, added)
+            yield _Held(record.order, record.timestamp, record.service, record.id, previous, cause, added)
         holds[record.service] = record.id
         writers.add(record.writer)
 
@@ -188,7 +188,7 @@ def _seen(history: Sequence[PolicyRecord], told: Sequence[_Told]) -> Iterator[_H
     for (service, policy), at in first.items():
         begun = announced.get((service, policy))
         if begun is None or (at and at < begun):
-            yield _Held(at, service, policy, "", Cause.SEEN, "")
+            yield _Held((at, ""), at, service, policy, "", Cause.SEEN, "")
 
 
 def _keys(held: Iterable[_Held], known: Mapping[str, Policy], told: Iterable[_Told]) -> list[tuple[str, str]]:
@@ -203,14 +203,14 @@ def _keys(held: Iterable[_Held], known: Mapping[str, Policy], told: Iterable[_To
 def _turns(
     key: tuple[str, str],
     origin: str,
-    held: Iterable[_Held],
+    held: Sequence[_Held],
     known: Mapping[str, Policy],
     told: Sequence[_Told],
-) -> Iterator[Turn]:
-    """Where the standing of *origin* changes, in one resource of one service."""
+) -> Iterator[tuple[int, Turn]]:
+    """Where the standing of *origin* changes, in one resource of one service, with the place in *held*."""
     service, resource = key
     before: tuple[Standing, str] | None = None
-    for turn in held:
+    for place, turn in enumerate(held):
         if turn.service != service:
             continue
         lines = [line for line in told if line.key == key and line.cors_policy_id == turn.policy]
@@ -218,16 +218,20 @@ def _turns(
         if (standing, entry) != before:
             is_first = before is None or before[0] is Standing.UNKNOWN
             was_added = bool(entry) and f"{resource}.origins={entry}" in turn.added.split(",")
-            yield Turn(
-                turn.at,
-                service,
-                resource,
-                turn.policy,
-                turn.previous,
-                turn.cause,
-                standing,
-                entry,
-                is_first and not was_added,
+            first = is_first and not was_added
+            yield (
+                place,
+                Turn(
+                    turn.at,
+                    service,
+                    resource,
+                    turn.policy,
+                    turn.previous,
+                    turn.cause,
+                    standing,
+                    entry,
+                    first,
+                ),
             )
         before = standing, entry
 
@@ -248,12 +252,16 @@ def _standing(
 
 
 def _decided(lines: Sequence[_Told]) -> tuple[Standing, str]:
-    """Return the same by decisions; a refusal for another reason alone says neither."""
+    """
+    Return the same by decisions.
+
+    A refusal for method or headers alone says neither, nor does a reason of a later version.
+    """
     allowed = [line.cors_rule or "" for line in lines if line.is_allowed]
     if allowed:
         return Standing.LET_IN, max(allowed)
-    refused = any(not _OF_ORIGIN.isdisjoint((line.cors_reasons or "").split(",")) for line in lines)
-    return Standing.REFUSED if refused else Standing.UNKNOWN, ""
+    about = [reason_about(code) for line in lines for code in (line.cors_reasons or "").split(",")]
+    return Standing.REFUSED if any(About.ORIGIN in subjects for subjects in about) else Standing.UNKNOWN, ""
 
 
 def _since(turns: Sequence[Turn], told: Iterable[_Told]) -> Iterator[Since]:

@@ -12,13 +12,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from flask_cors_env.answers.account import Account
+from flask_cors_env.answers.lines import event_name
 from flask_cors_env.answers.questions import COLUMNS, UNDATED, Row, Value
 from flask_cors_env.answers.times import parse_time
-from flask_cors_env.answers.verify import Account
 from flask_cors_env.audit.fields import FIELDS
-
-#: Where an app's pipeline may have put the event's name.
-EVENT_KEYS = ("event", "msg", "message")
 
 _NUMBER = "-?([Nn][Aa][Nn]|[Ii][Nn][Ff]([Ii][Nn][Ii][Tt][Yy])?|[0-9]{19,}|[0-9.]+[eE][-+]?[0-9]+)"
 #: What JSON writes for such a number, and for what has one in it; for every engine's regular expressions.
@@ -37,18 +35,20 @@ class Findings(NamedTuple):
         others: The records that are no decisions.
         account: What became of every record, before its gaps are told.
         undated: How many of the catalogue's records do not tell when they were written.
+        unknown: How many records are of an event that the catalogue does not know.
     """
 
     rows: Mapping[str, Sequence[Row]]
     others: Sequence[Columns]
     account: Account
     undated: int
+    unknown: int
 
 
 def event_of(record: Mapping[str, Any]) -> str | None:
     """What the record is; None where it is none of the catalogue's events."""
-    named = (record.get(key) for key in EVENT_KEYS)
-    return next((event for event in named if isinstance(event, str) and event in FIELDS), None)
+    named = event_name(record)
+    return named if isinstance(named, str) and named in FIELDS else None
 
 
 def timestamp_of(record: Mapping[str, Any]) -> str:

@@ -2,9 +2,9 @@
 DuckDB: the engine for long logs (extra ``report``).
 
 Each file is read once, into Parquet files that a later question finds again; what is asked is asked of those,
-and nothing need fit into memory. DuckDB reads a file itself as long as every line of it is a record: it is
-told to refuse anything else, and what it refuses is read by our own reader, line by line, and handed to it
-again. All SQL there is stands in this module.
+and nothing need fit into memory. What counts as a record is for our own grammar alone to say. DuckDB takes
+the columns out of a file itself where each line is a record as we write it, and out of such lines in other
+files. Everything else is handed to it in columns. All SQL there is stands in this module.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ import glob
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import duckdb
 
-from flask_cors_env.answers.columns import EVENT_KEYS, ODD, Columns, Findings, columns_of
-from flask_cors_env.answers.files import is_packed, lines
-from flask_cors_env.answers.lines import START, Record, Torn, records, unwrapped
+from flask_cors_env.answers.account import WORD, Account, Key
+from flask_cors_env.answers.columns import ODD, Columns, Findings, columns_of
+from flask_cors_env.answers.contradictions import contradictions
+from flask_cors_env.answers.files import Log
+from flask_cors_env.answers.lines import LONGEST, RENAMED, Found, Record, record_of
 from flask_cors_env.answers.questions import COLUMNS, HOUR, HOUR_LENGTH, Check, Question, Row, Where
 from flask_cors_env.answers.store import Store
 from flask_cors_env.answers.times import FORM, GLOB
-from flask_cors_env.answers.verify import Account
 from flask_cors_env.audit.fields import DECISION, DECISION_FIELDS, ENVELOPE, FIELDS
 
 #: What is in DuckDB's messages where it cannot write any more, and what that is to the system.
 _FULL = {os.strerror(code): code for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
 _FULL["max_temp_directory_size"] = errno.ENOSPC
-#: Bytes of lines that are handed over at once.
-_SEGMENT = 1 << 27
-#: The longest line, in bytes, that is handed over without a look.
-_LONGEST = 1 << 16
+#: Bytes of lines that are handed over at once; a record that is no line of ours counts as so many.
+_SEGMENT, _RECORD = 1 << 25, 1 << 11
+#: DuckDB overlooks a file of one byte.
+_SHORTEST = b'{"cors.schema":1}'
 #: A time that DuckDB is not to refuse.
 _DATED = re.compile(rb'"timestamp": ?"' + FORM.encode() + b'"')
 #: Values of which DuckDB may make something else than our own reader, and some others.
@@ -47,39 +47,33 @@ _CONFIG: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
     "preserve_insertion_order": "false",
 }
-#: Makes the progress known, and DuckDB silent.
-_PROGRESS = "SET enable_progress_bar = true; SET enable_progress_bar_print = false"
-#: Seconds between two looks at how far a file is read.
-_LOOK = 0.2
-_WORD = 64
-
-Told = Callable[[int], object]
 
 
 def find(
-    names: Sequence[str], questions: Sequence[Question], where: Sequence[Where], store: Store, told: Told
+    logs: Sequence[Log], questions: Sequence[Question], where: Sequence[Where], store: Store
 ) -> Findings:
     """
     Ask *questions* of the decisions that meet the conditions *where*.
 
     Args:
-        names: Files, or ``-``.
+        logs: The files.
         questions: Under different names.
         where: What must hold of a decision for any question.
         store: Where the Parquet files are kept.
-        told: Is called with the number of bytes that were read, as they are.
 
     Raises:
         OSError: There is no room for the Parquet files, or a log cannot be read.
     """
     config = _CONFIG | {"temp_directory": str(store.scratch)}
     with contextlib.closing(duckdb.connect(config=config)) as connection, _as_the_system_says():
-        connection.execute(_PROGRESS)
         account = Account()
-        folders = [_stored(connection, name, store, account, told) for name in names]
-        _dedupe(connection, folders, account)
+        folders = [_stored(connection, log, store, account) for log in logs]
+        _number(connection, folders, account)
+        contradicting = contradictions(logs, account.doubled)
+        _dedupe(connection, contradicting, is_doubled=bool(account.doubled))
+        account.note_contradictions(contradicting)
         rows = {question.name: _ask(connection, question, where) for question in questions}
-        return Findings(rows, _others(connection), account, _undated(connection))
+        return Findings(rows, _others(connection), account, *_unclear(connection))
 
 
 @contextlib.contextmanager
@@ -102,21 +96,20 @@ def _full(error: duckdb.Error) -> int | None:
 # --- from a file to Parquet
 
 
-def _stored(
-    connection: duckdb.DuckDBPyConnection, name: str, store: Store, account: Account, told: Told
-) -> Path:
-    """The folder of what was read of a log file; what is no record in it goes to *account*."""
-    folder, apart = store.kept(name, lambda folder: _make(connection, name, folder, told))
+def _stored(connection: duckdb.DuckDBPyConnection, log: Log, store: Store, account: Account) -> Path:
+    """The folder of what was read of a log file; what is no whole record in it goes to *account*."""
+    folder, apart = store.kept(log, lambda folder: _make(connection, log, folder))
     account.take(apart)
+    account.note_file(log.name, apart.seen)
     return folder
 
 
-def _make(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, told: Told) -> Account:
-    """Write what is in a log file to Parquet; what is torn in it and what is foreign."""
+def _make(connection: duckdb.DuckDBPyConnection, log: Log, folder: Path) -> Account:
+    """Write what is in a log file to Parquet; what of it is no whole record."""
     account = Account()
-    is_direct = not is_packed(name) and Path(name).stat().st_size > 1  # it overlooks a line of one byte
-    if not (is_direct and _is_copied_whole(connection, name, folder / "part-0.parquet", told)):
-        for number, segment in enumerate(_segments(unwrapped(lines(name, told)))):
+    if not _is_copied_whole(connection, log, folder / "part-0.parquet", account):
+        account = Account()
+        for number, segment in enumerate(_segments(log.grammar.places(log.lines()))):
             _copy_segment(connection, segment, folder / f"part-{number}.parquet", account)
     written = _PARTS.format(_listed([folder], "part-*.parquet"))
     words = _quoted(str(folder / "words.parquet"))
@@ -124,26 +117,19 @@ def _make(connection: duckdb.DuckDBPyConnection, name: str, folder: Path, told: 
     return account
 
 
-def _is_copied_whole(connection: duckdb.DuckDBPyConnection, name: str, part: Path, told: Told) -> bool:
-    """As `_is_read`, telling how far it is; what is told is taken back where it comes to nothing."""
-    size, seen = Path(name).stat().st_size, 0
-    with ThreadPoolExecutor(1) as pool:
-        copied = pool.submit(_is_read, connection, name, part)
-        try:
-            while wait([copied], _LOOK).not_done:
-                reached = int(size * max(connection.query_progress(), 0) / 100)
-                told(reached - seen)
-                seen = reached
-        except BaseException:
-            connection.interrupt()
-            raise
-    told((size if copied.result() else 0) - seen)
-    return copied.result()
+def _is_copied_whole(connection: duckdb.DuckDBPyConnection, log: Log, part: Path, account: Account) -> bool:
+    """
+    Copy a file of which each line is a record as we write it; False for any other file.
 
-
-def _is_read(connection: duckdb.DuckDBPyConnection, name: str, part: Path) -> bool:
-    """The same of lines that nobody has looked at: DuckDB reads some numbers its own way."""
-    return _is_copied(connection, name, part) and not connection.execute(_odd_in(part)).fetchall()
+    DuckDB reads some numbers its own way, and takes a comma too many: so each line is looked at before.
+    """
+    if log.is_packed or log.path.stat().st_size < len(_SHORTEST):
+        return False
+    for line in log.lines():
+        if line and record_of(line) is None:
+            return False
+        account.seen += bool(line)
+    return _is_copied(connection, str(log.path), part) and not connection.execute(_odd_in(part)).fetchall()
 
 
 def _odd_in(part: Path) -> str:
@@ -151,13 +137,16 @@ def _odd_in(part: Path) -> str:
     return _ODD_PART.replace("{part}", _quoted(str(part)))
 
 
-def _segments(whole: Iterable[str | bytes]) -> Iterator[list[str | bytes]]:
-    """The lines in lists of about `_SEGMENT` bytes; of no lines, one that is empty."""
-    segment: list[str | bytes] = []
+_Handed = Found | bytes
+
+
+def _segments(places: Iterable[tuple[Found, bytes | None]]) -> Iterator[list[_Handed]]:
+    """Lines as we write them, and what else was found, in lists of about `_SEGMENT` bytes, at least one."""
+    segment: list[_Handed] = []
     size = 0
-    for line in whole:
-        segment.append(line)
-        size += len(line)
+    for found, line in places:
+        segment.append(found if line is None else line)
+        size += _RECORD if line is None else len(line)
         if size > _SEGMENT:
             yield segment
             segment, size = [], 0
@@ -165,14 +154,14 @@ def _segments(whole: Iterable[str | bytes]) -> Iterator[list[str | bytes]]:
 
 
 def _copy_segment(
-    connection: duckdb.DuckDBPyConnection, segment: list[str | bytes], part: Path, account: Account
+    connection: duckdb.DuckDBPyConnection, segment: list[_Handed], part: Path, account: Account
 ) -> None:
-    """Copy *segment*: lines that look like ours as they are, and if that will not do, each of them read."""
-    for is_ours in (_looks_ours, _is_none):
+    """Copy *segment*: lines as we write them as they are, and if that will not do, each in columns."""
+    for takes_lines in (True, False):
         tried = Account()
         side = part.with_suffix(".jsonl")
         with side.open("wb") as file:
-            file.writelines(_cleaned(segment, is_ours, tried))
+            file.writelines(_handed(segment, tried, takes_lines=takes_lines))
         is_copied = _is_copied(connection, str(side), part)
         side.unlink()
         if is_copied:
@@ -181,30 +170,19 @@ def _copy_segment(
     raise RuntimeError("DuckDB refuses what was read")
 
 
-def _looks_ours(line: str | bytes) -> TypeGuard[bytes]:
-    if not isinstance(line, bytes) or len(line) >= _LONGEST:
-        return False
-    is_whole = line.startswith(START) and line.endswith(b"}")
-    return is_whole and _DATED.search(line) is not None and not _ODD.search(line)
-
-
-def _is_none(_line: str | bytes) -> TypeGuard[bytes]:
-    return False
-
-
-def _cleaned(
-    segment: Iterable[str | bytes], is_ours: Callable[[str | bytes], TypeGuard[bytes]], account: Account
-) -> Iterator[bytes]:
-    """Lines that DuckDB takes; what is torn or foreign goes to *account*."""
-    for line in segment:
-        if is_ours(line):
-            yield line + b"\n"
+def _handed(segment: Iterable[_Handed], account: Account, *, takes_lines: bool) -> Iterator[bytes]:
+    """Lines that DuckDB takes; what is no whole record goes to *account*."""
+    for one in segment:
+        is_taken = takes_lines and isinstance(one, bytes) and _DATED.search(one) and not _ODD.search(one)
+        found = record_of(one) if isinstance(one, bytes) and not is_taken else one
+        if isinstance(found, bytes):
+            yield found + b"\n"
+        elif isinstance(found, dict):
+            yield _line(found)
+        elif found is not None:
+            account.note(found)
             continue
-        for record in records([line]):
-            if record is None or isinstance(record, Torn):
-                account.note(record)
-            else:
-                yield _line(record)
+        account.seen += 1
 
 
 def _line(record: Record) -> bytes:
@@ -237,22 +215,33 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _field(name: str) -> str:
+    """A field by its name, or by one that it had before, as SQL."""
+    names = [name, *(old for old, new in RENAMED.items() if new == name)]
+    quoted = ", ".join(f'"{one}"' for one in names)
+    return f"coalesce({quoted})"
+
+
 _EVENTS = ", ".join(map(_quoted, FIELDS))
-_EVENT = " ".join(f"""WHEN "{key}" IN ({_EVENTS}) THEN "{key}" """ for key in EVENT_KEYS)
-_NAMES = dict.fromkeys(["cors.schema", *EVENT_KEYS, *COLUMNS.values()])
+_NAMES = dict.fromkeys(
+    ["cors.schema", *COLUMNS.values(), *(old for old in RENAMED if RENAMED[old] in COLUMNS.values())]
+)
 _TYPES = ", ".join(f"{_quoted(name)}: 'VARCHAR'" for name in _NAMES)
 _FIELDS = {field.name for field in (*ENVELOPE, *DECISION_FIELDS)}
-_ASKED = ", ".join(f'"{name}" AS {c}' for c, name in COLUMNS.items() if name in _FIELDS and c != "event")
-_ALL = ", ".join(f"""'{c}': "{name}\"""" for c, name in COLUMNS.items() if c != "event")
+_ASKED = ", ".join(
+    f"{_field(name)} AS {c}" for c, name in COLUMNS.items() if name in _FIELDS and c != "event"
+)
+_ALL = ", ".join(f"'{c}': {_field(name)}" for c, name in COLUMNS.items() if c != "event")
 #: Decisions in columns; the few other records in one, for dozens of empty ones take longer than all the rest.
 _READ = f"""
 WITH read AS (
-    FROM read_json(?, format = 'newline_delimited', compression = 'uncompressed', columns = {{{_TYPES}}})
+    FROM read_json(?, format = 'newline_delimited', compression = 'uncompressed', columns = {{{_TYPES}}},
+                   maximum_object_size = {LONGEST + 1})
 ), known AS (
     SELECT * EXCLUDE (event),
            CASE WHEN "cors.schema" IS NULL THEN error('no record')
                 WHEN NOT "timestamp" GLOB {_quoted(GLOB)} THEN error('a time to be read')
-                {_EVENT} END AS event
+                WHEN "event" IN ({_EVENTS}) THEN "event" END AS event
     FROM read
 )
 SELECT {_ASKED}, event,
@@ -277,49 +266,68 @@ LIMIT 1
 
 _PARTS = "read_parquet({})"
 _NUMBERED = """
-SELECT *, split_part(log_record_uid, '-', 1) AS writer,
+SELECT *, coalesce(service_name, '') AS service, split_part(log_record_uid, '-', 1) AS writer,
        CASE WHEN regexp_full_match(log_record_uid, '[^-]+-[0-9]{{1,18}}')
             THEN split_part(log_record_uid, '-', 2)::BIGINT END AS number
 FROM {}
 """
 #: The numbers that are there, 64 to a word: of 10 million records there are as few words as fit into memory.
 _WORDS = f"""
-SELECT writer, number // {_WORD} AS word, count(*) AS count,
-       bit_or(1::UBIGINT << (number % {_WORD})::UBIGINT) AS bits
-FROM ({{}}) WHERE number IS NOT NULL GROUP BY writer, word
+SELECT service, writer, number // {WORD} AS word, count(*) AS count,
+       bit_or(1::UBIGINT << (number % {WORD})::UBIGINT) AS bits
+FROM ({{}}) WHERE number IS NOT NULL GROUP BY service, writer, word
 """
 _ALL_WORDS = """
 CREATE TEMP TABLE words AS
-SELECT writer, word, sum(count)::BIGINT AS count, bit_or(bits) AS bits FROM {} GROUP BY writer, word
+SELECT service, writer, word, sum(count)::BIGINT AS count, bit_or(bits) AS bits
+FROM {} GROUP BY service, writer, word
+"""
+_CONTRADICTING = """
+CREATE TEMP TABLE contradicting AS
+SELECT unnest(?::VARCHAR[]) AS service, unnest(?::VARCHAR[]) AS writer, unnest(?::BIGINT[]) AS number
 """
 #: Only words in which some number comes twice are looked at record by record.
 _ONCE = f"""
 CREATE TEMP TABLE once AS
-SELECT DISTINCT ON (numbered.writer, numbered.number) numbered.*
-FROM numbered JOIN words ON words.writer = numbered.writer AND words.word = numbered.number // {_WORD}
+SELECT DISTINCT ON (numbered.service, numbered.writer, numbered.number) numbered.*
+FROM numbered JOIN words
+    ON words.service = numbered.service AND words.writer = numbered.writer
+    AND words.word = numbered.number // {WORD}
 WHERE words.count > bit_count(words.bits)
 """
 _RECORDS = f"""
 CREATE VIEW records AS
 SELECT numbered.* FROM numbered ANTI JOIN (FROM words WHERE count > bit_count(bits)) AS doubled
-    ON doubled.writer = numbered.writer AND doubled.word = numbered.number // {_WORD}
-UNION ALL FROM once
+    ON doubled.service = numbered.service AND doubled.writer = numbered.writer
+    AND doubled.word = numbered.number // {WORD}
+UNION ALL
+SELECT once.* FROM once ANTI JOIN contradicting
+    ON contradicting.service = once.service AND contradicting.writer = once.writer
+    AND contradicting.number = once.number
 """
 
 
-def _dedupe(connection: duckdb.DuckDBPyConnection, folders: Sequence[Path], account: Account) -> None:
-    """Make the view ``records``, in which each record is once, and account for the numbers that are there."""
+def _number(connection: duckdb.DuckDBPyConnection, folders: Sequence[Path], account: Account) -> None:
+    """Make the view ``numbered`` of all records, and account for the numbers that are there."""
     written = _PARTS.format(_listed(folders, "part-*.parquet"))
     connection.execute(f"CREATE VIEW numbered AS {_NUMBERED.format(written)}")
     connection.execute(_ALL_WORDS.format(_PARTS.format(_listed(folders, "words.parquet"))))
-    words = connection.execute("SELECT writer, word, bits, count FROM words ORDER BY writer, word").fetchall()
-    for writer, word, bits, count in words:
-        account.trace(writer).add_word(word * _WORD, bits, count)
-    if any(count > bits.bit_count() for _, _, bits, count in words):
-        connection.execute(_ONCE)
-        connection.execute(_RECORDS)
-    else:
+    words = connection.execute("FROM words ORDER BY service, writer, word").fetchall()
+    for service, writer, word, count, bits in words:
+        account.trace(writer, service).add_word(word * WORD, bits, count)
+
+
+def _dedupe(
+    connection: duckdb.DuckDBPyConnection, contradicting: Mapping[Key, int], *, is_doubled: bool
+) -> None:
+    """Make the view ``records``, in which each record is once, and none that contradicts another."""
+    if not is_doubled:
         connection.execute("CREATE VIEW records AS FROM numbered")
+        return
+    columns = list(zip(*contradicting, strict=True)) or [(), (), ()]
+    connection.execute(_CONTRADICTING, [list(column) for column in columns])
+    connection.execute(_ONCE)
+    connection.execute(_RECORDS)
 
 
 # --- questions
@@ -349,10 +357,11 @@ def _ask(connection: duckdb.DuckDBPyConnection, question: Question, where: Seque
     return [Row(row[:width], row[width], row[width + 1], row[width + 2], row[width + 3 :]) for row in found]
 
 
-def _undated(connection: duckdb.DuckDBPyConnection) -> int:
-    asked = "SELECT count(*) FROM records WHERE event IS NOT NULL AND timestamp IS NULL"
-    (count,) = connection.execute(asked).fetchall()[0]
-    return int(count)
+def _unclear(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """How many records do not tell when they were written, and how many are of no known event."""
+    counts = "count(*) FILTER (event IS NOT NULL AND timestamp IS NULL), count(*) FILTER (event IS NULL)"
+    undated, unknown = connection.execute(f"SELECT {counts} FROM records").fetchall()[0]
+    return int(undated), int(unknown)
 
 
 def _others(connection: duckdb.DuckDBPyConnection) -> list[Columns]:

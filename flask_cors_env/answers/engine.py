@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from flask_cors_env.answers import plain
+from flask_cors_env.answers import plain, store
+from flask_cors_env.answers.account import Verification
 from flask_cors_env.answers.columns import Findings
-from flask_cors_env.answers.files import LogError, expanded, lines
-from flask_cors_env.answers.lines import parse_uid, records
+from flask_cors_env.answers.files import Log, LogError, opened
+from flask_cors_env.answers.lines import DEFAULT, Grammar
 from flask_cors_env.answers.questions import WHOLE, Question, Row, Where, Window
-from flask_cors_env.answers.store import opened
+from flask_cors_env.answers.seals import Seals, proved_logs
 from flask_cors_env.answers.timeline import PolicyRecord, timeline
-from flask_cors_env.answers.verify import Verification
+from flask_cors_env.answers.verify import verification
 from flask_cors_env.audit.fields import GAP
+from flask_cors_env.audit.seal import Key
 
 Told = Callable[[int], object]
 
@@ -53,6 +55,8 @@ def answers(  # noqa: PLR0913 - what is asked, and how
     engine: str | None = None,
     cache: Path | None = None,
     told: Told = int,
+    grammar: Grammar = DEFAULT,
+    key: Key | None = None,
 ) -> Answers:
     """
     Ask *questions* of *logs*.
@@ -64,43 +68,36 @@ def answers(  # noqa: PLR0913 - what is asked, and how
         engine: A key of `ENGINES`; None for the first that is installed.
         cache: The folder where DuckDB keeps what it read of a file; None where it is to keep nothing.
         told: Is called with the number of bytes that were read, as they are.
+        grammar: What counts as a record.
+        key: Proves records, of which no others count then; None where all do.
 
     Raises:
         LogError: A log cannot be read at all, or not by this engine.
     """
     find = ENGINES[engine or installed()]
-    found = find(expanded(logs), questions, window.where, cache, told)
+    seals = None if key is None else Seals(key)
+    with opened(logs, grammar, told) as files, proved_logs(files, seals) as proved:
+        found = find(proved, questions, window.where, cache)
     gaps = sorted((columns for columns in found.others if columns["event"] == GAP), key=_time)
-    for gap in gaps:
-        found.account.note_gap(parse_uid(gap.get("log_record_uid", "")), gap.get("cors_audit_lost"))
     rows = {name: tuple(sorted(rows, key=_order)) for name, rows in found.rows.items()}
-    verification = found.account.judged()
-    return Answers(rows, timeline(found.others), tuple(gaps), verification, found.undated)
+    return Answers(rows, timeline(found.others), tuple(gaps), verification(found, seals), found.undated)
 
 
 def _plain(
-    names: Sequence[str],
-    questions: Sequence[Question],
-    where: Sequence[Where],
-    _cache: Path | None,
-    told: Told,
+    logs: Sequence[Log], questions: Sequence[Question], where: Sequence[Where], _cache: Path | None
 ) -> Findings:
-    return plain.find((records(lines(name, told)) for name in names), questions, where)
+    return plain.find(logs, questions, where, [log.name for log in logs])
 
 
 def _duckdb(
-    names: Sequence[str],
-    questions: Sequence[Question],
-    where: Sequence[Where],
-    cache: Path | None,
-    told: Told,
+    logs: Sequence[Log], questions: Sequence[Question], where: Sequence[Where], cache: Path | None
 ) -> Findings:
     try:
         from flask_cors_env.answers import duck  # noqa: PLC0415 - an extra
     except ImportError:
         raise LogError("DuckDB takes pip install 'flask-cors-env[report]'") from None
-    with opened(cache) as store:
-        return duck.find(names, questions, where, store, told)
+    with store.opened(cache) as kept:
+        return duck.find(logs, questions, where, kept)
 
 
 #: By the words of ``--engine``, the preferred one first.

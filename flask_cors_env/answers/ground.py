@@ -14,8 +14,9 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from flask_cors_env.answers.shapes import Shape
+from flask_cors_env.core.fields import DEFAULT, FIELDS, SPELLED
 from flask_cors_env.core.path import PathPattern
-from flask_cors_env.core.policy import DEFAULT, Policy, Resource
+from flask_cors_env.core.policy import Policy, Resource
 
 #: The resources that the program itself declares, whatever a file says.
 OF_PROGRAM = ("view:", "blueprint:")
@@ -164,13 +165,11 @@ class Ground:
         return others[0] if len(others) == 1 and others[0].name == DEFAULT else None
 
 
-#: What a decision depends on, as far as it is inherited together.
-_RULES = (
-    ("origins", "origin_function"),
-    ("methods",),
-    ("allow_headers",),
-    ("allow_credentials",),
-    ("enabled",),
+#: The fields that decide, those of one inherited setting together.
+_RULES = tuple(
+    tuple(field.name for field in FIELDS if field.setting == setting)
+    for setting, spelled in SPELLED.items()
+    if spelled.decides and spelled.spelling is not None and spelled.spelling.inherited
 )
 
 
@@ -181,7 +180,7 @@ def _different(old: Resource, was: Resource, base: Resource, names: tuple[str, .
 
 
 def _told(resource: Resource, name: str) -> object:
-    return resource.canonical()[name]
+    return resource.whole()[name]
 
 
 def _is_of_program(name: str | None) -> bool:

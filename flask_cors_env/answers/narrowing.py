@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 from flask_cors_env.answers.shapes import Shape
 from flask_cors_env.config import values
 from flask_cors_env.config.errors import FaultyValueError
+from flask_cors_env.config.settings import CLOSES_PUBLIC
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core import protocol
+from flask_cors_env.core.fields import SPELLED
 from flask_cors_env.core.origin import OriginKind, Origins, canonical_regex
 from flask_cors_env.core.policy import Policy, Resource
 from flask_cors_env.core.request import Kind
@@ -122,16 +124,17 @@ class Narrowing:
         now, origins = self.resource, sorted({self._origin(shape) for shape in self.kept})
         methods = sorted({method for shape in self.kept for method in self._methods(shape)})
         credentials = now.allow_credentials and any(shape.request.credentialed for shape in self.kept)
-        open_to_all = origins == ["*"] and now.methods == _PUBLIC
-        return {
-            **({"PUBLIC": True} if open_to_all else {"ORIGINS": origins, "METHODS": methods}),
+        settings = {setting: f.type.write(getattr(now, f.name)) for setting, f in SPELLED.items()}
+        settings |= {
+            "ORIGINS": origins,
+            "METHODS": methods,
             "ALLOW_HEADERS": sorted({self._header(n) for s in self.kept for n in _names(s)}, key=str.lower),
-            "EXPOSE_HEADERS": list(now.expose_headers),
-            **({} if open_to_all else {"ALLOW_CREDENTIALS": credentials}),
-            "MAX_AGE": now.max_age,
-            "ENFORCE": now.enforce,
-            "ENABLED": now.enabled,
+            "ALLOW_CREDENTIALS": credentials,
         }
+        is_public = origins == ["*"] and now.methods == _PUBLIC
+        said = {"PATH", *(CLOSES_PUBLIC if is_public else ())}
+        left = {setting: value for setting, value in settings.items() if setting not in said}
+        return {"PUBLIC": True, **left} if is_public else left
 
     def dropped(self) -> Iterator[Entry]:
         """The entries that are in the settings no more."""

@@ -305,6 +305,15 @@ def _lists(made: Report) -> Iterator[str]:
         ],
     )
     yield from _table(
+        "Let in",
+        ("n Requests", "Origin", "By the entry", "Resource", "Since", "Last"),
+        [
+            [_number(a.requests), _code(a.origin), _code(a.entry), _plain(a.resource),
+             _Cell(_minute(a.first)), _Cell(_minute(a.last))]
+            for a in made.admissions
+        ],
+    )  # fmt: skip
+    yield from _table(
         "Hours with many denials",
         ("Hour (UTC)", "n Denied", "n Usually", "Most of"),
         [

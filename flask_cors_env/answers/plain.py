@@ -1,5 +1,5 @@
 """
-The plain engine: one pass over the lines, in Python alone.
+The plain engine: one pass over the lines, in Python alone; more where a number comes twice.
 
 Logs repeat themselves, so records are not put to each question one by one: those that are alike in every
 column that is asked about are counted first, and the questions are asked of the counts. The memory that this
@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from flask_cors_env.answers.account import Account, Key, key_of
 from flask_cors_env.answers.columns import Columns, Findings, columns_of, event_of, text_of, timestamp_of
-from flask_cors_env.answers.lines import Record, Torn
+from flask_cors_env.answers.contradictions import contradictions
+from flask_cors_env.answers.lines import Found, Record
 from flask_cors_env.answers.questions import COLUMNS, HOUR, HOUR_LENGTH, Question, Row, Value, Where
-from flask_cors_env.answers.verify import Account
 from flask_cors_env.audit.fields import DECISION
 
 #: What our own records hold, where questions ask.
@@ -24,29 +25,53 @@ _ALIKE = 65_536
 
 
 def find(
-    files: Iterable[Iterable[Record | Torn | None]], questions: Sequence[Question], where: Sequence[Where]
+    files: Sequence[Iterable[Found]],
+    questions: Sequence[Question],
+    where: Sequence[Where],
+    names: Sequence[str] = (),
 ) -> Findings:
     """
     Ask *questions* of the decisions that meet the conditions *where*.
 
     Args:
-        files: What each file's lines hold; None is a line that holds no record.
+        files: What each file's lines hold. They are read once more where a number comes twice.
         questions: Under different names.
         where: What must hold of a decision for any question.
+        names: The names of *files*; () where nobody asks for them.
     """
-    counted, account = _Counted(questions, where), Account()
+    found = _find(files, questions, where, names, {})
+    contradicting = contradictions(files, found.account.doubled)
+    if contradicting:
+        found = _find(files, questions, where, names, contradicting)
+        found.account.note_contradictions(contradicting)
+    return found
+
+
+def _find(
+    files: Sequence[Iterable[Found]],
+    questions: Sequence[Question],
+    where: Sequence[Where],
+    names: Sequence[str],
+    contradicting: Mapping[Key, int],
+) -> Findings:
+    """The same in one pass; *contradicting* records are counted by no question."""
+    counted, account, unknown = _Counted(questions, where), Account(), 0
     others: list[Columns] = []
-    for records in files:
+    for number, records in enumerate(files):
+        before = account.seen
         for record in records:
-            if not account.note(record):
+            if not account.note(record) or (contradicting and key_of(record) in contradicting):
                 continue
             event = record.get("event")
             if event == DECISION or (event := event_of(record)) == DECISION:
                 counted.note(record)
             elif event is not None:
                 others.append(columns_of(record))
+            else:
+                unknown += 1
+        account.note_file(names[number] if names else str(number), account.seen - before)
     undated = counted.undated + sum("timestamp" not in columns for columns in others)
-    return Findings(counted.answers(), others, account, undated)
+    return Findings(counted.answers(), others, account, undated, unknown)
 
 
 class _Tally:

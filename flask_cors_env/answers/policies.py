@@ -13,15 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flask_cors_env.answers.timeline import PolicyRecord
-from flask_cors_env.core.origin import OriginError, OriginPattern, Origins, parse_origin
-from flask_cors_env.core.path import parse_path
-from flask_cors_env.core.policy import HeaderNames, Policy, Resource
-from flask_cors_env.core.request import Request
-
-_REGEX = re.compile(r"regex:(?:\(\?([aimsx]+)\))?(.*)", re.DOTALL)
-_FLAGS = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
-#: What a resource can be made of as it stands.
-_PLAIN = ("name", "allow_credentials", "max_age", "enforce", "enabled")
+from flask_cors_env.core.fields import FIELDS, ORIGINS
+from flask_cors_env.core.origin import Origins
+from flask_cors_env.core.policy import Policy, Resource
 
 
 def policies(records: Iterable[PolicyRecord]) -> dict[str, Policy]:
@@ -32,59 +26,23 @@ def policies(records: Iterable[PolicyRecord]) -> dict[str, Policy]:
 
 
 def parse_policy(document: str) -> Policy | None:
-    """The policy whose canonical JSON is *document*; None where it is none."""
+    """Return the policy whose canonical JSON is *document*; None where it is none, or of a later version."""
     try:
         told = json.loads(document)
-        made = Policy(_resources(told["resources"]), environment=told["environment"])
+        resources = list(_resources(told["resources"], is_versioned="v" in told))
+        made = Policy(resources, environment=told["environment"], is_versioned="v" in told)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError, re.error):
         return None
-    return made
+    return made if made.canonical() == told else None
 
 
-def _resources(told: Iterable[Mapping[str, Any]]) -> Iterator[Resource]:
-    """The resources, of which one may name an earlier one for its origins."""
+def _resources(told: Iterable[Mapping[str, Any]], *, is_versioned: bool) -> Iterator[Resource]:
+    """Yield the resources, of which one may name an earlier one for its origins."""
     origins: dict[str, Origins] = {}
     for one in told:
-        listed = one["origins"]
-        found = origins[listed["as"]] if isinstance(listed, dict) else Origins(map(_origin, listed))
-        origins[one["name"]] = found
-        yield _resource(one, found)
-
-
-def _resource(told: Mapping[str, Any], origins: Origins) -> Resource:
-    return Resource(
-        **{name: told[name] for name in _PLAIN},
-        paths=tuple(map(parse_path, told["paths"])),
-        origins=origins,
-        origin_function=unknown if told["origin_function"] else None,
-        methods=frozenset(told["methods"]),
-        allow_headers=HeaderNames(_regex(text) or text for text in told["allow_headers"]),
-        expose_headers=tuple(told["expose_headers"]),
-        defaulted=frozenset(told["defaulted"]),
-    )
-
-
-def unknown(*, origin: str, request: Request) -> bool:
-    """Stands in for an application's own function: whom it lets in is not in the log."""
-    raise LookupError(f"whether {origin!r} is let in to {request.path!r} is the application's to say")
-
-
-def _origin(text: str) -> OriginPattern:
-    try:
-        return parse_origin(text)
-    except OriginError:
-        regex = _regex(text)
-        if regex is None:
-            raise
-        return OriginPattern.from_regex(regex)
-
-
-def _regex(text: str) -> re.Pattern[str] | None:
-    """The compiled pattern that is written as *text*; None where it is written as none."""
-    found = _REGEX.fullmatch(text)
-    if found is None:
-        return None
-    flags = re.NOFLAG
-    for letter in found[1] or "":
-        flags |= _FLAGS[letter]
-    return re.compile(found[2], flags)
+        values = {f.name: one.get(f.name, f.empty) if is_versioned else one[f.name] for f in FIELDS}
+        listed = values.pop("origins")
+        read = {f.name: f.type.read(values[f.name]) for f in FIELDS if f.name in values}
+        named = isinstance(listed, dict)
+        origins[one["name"]] = origins[listed["as"]] if named else ORIGINS.read(listed)
+        yield Resource(name=one["name"], origins=origins[one["name"]], **read)

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from flask_cors_env.answers.lines import RENAMED
 from flask_cors_env.audit.fields import ENVELOPE, FIELDS
 
 #: Fields that no question, no time line and no account asks for, and that would cost a reader time and room.
 _UNASKED = frozenset(
     {
         "cors.schema",
+        "cors.audit.step",
+        "cors.audit.mac",
         "level",
         "deployment.environment.name",
         "http.response.status_code",
@@ -37,10 +40,10 @@ UNDATED = "timestamp_undated"
 
 #: The field behind each column, in the catalogue's order.
 COLUMNS: dict[str, str] = {
-    field.name.replace(".", "_"): field.name
+    name.replace(".", "_"): name
     for fields in (ENVELOPE, *FIELDS.values())
-    for field in fields
-    if field.name not in _UNASKED
+    for name in (RENAMED.get(field.name, field.name) for field in fields)
+    if name not in _UNASKED
 } | {UNDATED: "timestamp.undated"}
 
 #: The day and hour of the timestamp, ``2026-01-02T04``: a column that is derived; "" without a timestamp.

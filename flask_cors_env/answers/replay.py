@@ -18,7 +18,7 @@ from flask_cors_env.answers.shapes import Shape
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import decide_within
 from flask_cors_env.core.policy import Policy, Resource
-from flask_cors_env.core.reason import About, Note, Reason, Verdict
+from flask_cors_env.core.reason import About, Note, Reason, Verdict, reason_about
 from flask_cors_env.core.request import Kind, Request
 
 
@@ -152,17 +152,13 @@ def _decided(shape: Shape, old: Resource | None, new: Resource | None) -> _Decid
     decision = decide_within(new, request)
     if not doubts or decision.verdict is not Verdict.ALLOW:
         return decision.verdict, decision.reasons, decision.offending
-    if _asks_alike(old, new) and not _ASKED.isdisjoint(shape.reasons):
+    if _asks_alike(old, new) and any(_ASKED >= reason_about(code) > frozenset() for code in shape.reasons):
         return Verdict.DENY, decision.reasons, ()
     raise UndecidableError(doubts[0])
 
 
-#: The reasons that are about what a preflight asks for.
-_ASKED = {
-    reason
-    for reason in Reason
-    if reason.verdict is Verdict.DENY and reason.about in {About.METHOD, About.HEADER}
-} | {Reason.REQUEST_MALFORMED}
+#: What a preflight asks for.
+_ASKED = frozenset({About.METHOD, About.HEADER})
 
 
 def _asks_alike(old: Resource | None, new: Resource | None) -> bool:

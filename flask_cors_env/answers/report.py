@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from flask_cors_env.answers.account import Verification
 from flask_cors_env.answers.engine import Answers
 from flask_cors_env.answers.policies import policies
 from flask_cors_env.answers.questions import HOUR, Check, Question, Row, Value, Where, Window
 from flask_cors_env.answers.timeline import PolicyRecord
-from flask_cors_env.answers.verify import Verification
 from flask_cors_env.audit.event import clean
 from flask_cors_env.audit.fields import POLICY_REJECTED
 from flask_cors_env.core.host import is_loopback
@@ -57,6 +57,7 @@ REFUSALS = Question(
 )
 ROUTES = Question("routes", ("http_route", "cors_resource", "cors_reasons", "cors_request_kind"), _DENIED)
 ENTRIES = Question("entries", ("service_name", "cors_resource", "cors_rule"), _ALLOWED, ("cors_origin",))
+ADMISSIONS = Question("admissions", ("cors_origin", "cors_rule", "cors_resource", "service_name"), _ALLOWED)
 HOURS = Question("hours", (HOUR, "cors_decision", "cors_reason"))
 SPIKES = Question("spikes", (HOUR, "cors_origin"), _DENIED)
 CLIENTS = Question("clients", ("client_address",), _DENIED, ("cors_origin",))
@@ -67,7 +68,19 @@ SILENT = Question("silent", _CALLER, _SILENT, ("cors_origin",))
 SILENT_DENIED = Question("silent_denied", _CALLER, (*_SILENT, *_DENIED))
 
 #: All that is asked for a report.
-QUESTIONS = (USES, REFUSALS, ROUTES, ENTRIES, HOURS, SPIKES, CLIENTS, PLACES, SILENT, SILENT_DENIED)
+QUESTIONS = (
+    USES,
+    REFUSALS,
+    ROUTES,
+    ENTRIES,
+    ADMISSIONS,
+    HOURS,
+    SPIKES,
+    CLIENTS,
+    PLACES,
+    SILENT,
+    SILENT_DENIED,
+)
 
 
 class Use(NamedTuple):
@@ -143,6 +156,29 @@ class Route(NamedTuple):
     def text(self) -> str | None:
         """The route, or what stands for that of preflights, which are answered ahead of routing."""
         return self.route or ("(preflights)" if self.kind == Kind.PREFLIGHT else None)
+
+
+class Admission(NamedTuple):
+    """
+    Requests of an origin that were allowed.
+
+    Attributes:
+        origin: The request's origin.
+        entry: The entry that let it in, as the log writes it.
+        resource: The resource that governs the path.
+        service: The app's name.
+        requests: How many.
+        first: Since when: the earliest of their times.
+        last: The latest.
+    """
+
+    origin: str | None
+    entry: str | None
+    resource: str | None
+    service: str | None
+    requests: int
+    first: str
+    last: str
 
 
 class Entry(NamedTuple):
@@ -255,6 +291,7 @@ class Report:
         uses: By policy, the latest first.
         refusals: The most frequent first, as all lists of counts.
         routes: Likewise.
+        admissions: Who was let in; the most frequent first.
         entries: Those with the fewest uses first.
         allows_are_told: Whether the log shows what was allowed, so that an entry without use is unused.
         hours: Denials by hour and reason.
@@ -273,6 +310,7 @@ class Report:
     uses: tuple[Use, ...]
     refusals: tuple[Refusal, ...]
     routes: tuple[Route, ...]
+    admissions: tuple[Admission, ...]
     entries: tuple[Entry, ...]
     allows_are_told: bool
     hours: Mapping[str, Mapping[str, int]]
@@ -317,6 +355,9 @@ def report(found: Answers, window: Window) -> Report:
         uses=uses,
         refusals=tuple(_refusal(row) for row in rows[REFUSALS.name]),
         routes=tuple(Route._make((*row.keys, row.count, row.last)) for row in rows[ROUTES.name]),
+        admissions=tuple(
+            Admission._make((*row.keys, row.count, row.first, row.last)) for row in rows[ADMISSIONS.name]
+        ),
         entries=_entries(rows[ENTRIES.name], found.policies, window),
         allows_are_told=window.origin is None and window.reason is None and _are_allows_told(found.policies),
         hours=hours,

@@ -1,9 +1,9 @@
 """
 The store: what was read of a log file, kept so that it need not be read again.
 
-A file is known by its device, inode, size and time of change, not by its name: rotation by renaming changes
-nothing. What is kept is as private as the log, so its folder is its owner's alone; what nobody has asked for
-in a month is forgotten.
+A file is known by its device, inode, size and its two times of change, not by its name. A program can set the
+time at which a file's content was changed, but not that at which the file was (ctime). What is kept is as
+private as the log, so its folder is its owner's alone; what nobody has asked for in a month is forgotten.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flask_cors_env.answers.files import STDIN, LogError
-from flask_cors_env.answers.verify import Account
+from flask_cors_env.answers.account import Account
+from flask_cors_env.answers.files import Log, LogError
 
 #: Changes with what the kept files hold.
-_VERSION = "4"
+_VERSION = "5"
 _ACCOUNT = "account.json"
 _MONTH = 30 * 24 * 3600
 _KEY = re.compile("[0-9a-f]{32}")
@@ -66,12 +67,12 @@ class Store:
         self._folder = folder
         self.scratch = scratch
 
-    def kept(self, name: str, make: Make) -> tuple[Path, Account]:
-        """The folder of the log file *name*, made if it is not kept, and what in the file is no record."""
-        key = _key(name)
+    def kept(self, log: Log, make: Make) -> tuple[Path, Account]:
+        """The folder of *log*, made if it is not kept, and what in the file is no record."""
+        key = _key(log)
         kept = self._folder / key
-        if not (key and (kept / _ACCOUNT).is_file()):
-            kept = self._made(kept, make, is_same=lambda: bool(key) and _key(name) == key)
+        if not (key and is_private(kept) and (kept / _ACCOUNT).is_file()):
+            kept = self._made(kept, make, is_same=lambda: bool(key) and _key(log) == key)
         os.utime(kept)
         return kept, Account.of(json.loads((kept / _ACCOUNT).read_text()))
 
@@ -93,7 +94,7 @@ def opened(folder: Path | None) -> Iterator[Store]:
     Raises:
         StoreError: There is no room for what is made in it.
     """
-    kept = folder if folder is not None and is_writable(folder) else None
+    kept = folder if folder is not None and why_unusable(folder) is None else None
     try:
         with contextlib.ExitStack() as stack:
             scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=kept))
@@ -107,13 +108,30 @@ def opened(folder: Path | None) -> Iterator[Store]:
         raise
 
 
-def is_writable(folder: Path) -> bool:
-    """Whether things can be kept in *folder*, which is made where it is not there."""
+def why_unusable(folder: Path) -> str | None:
+    """
+    Return why nothing can be kept in *folder*, as the end of a sentence; None where something can.
+
+    The folder is made where it is not there. What is kept is believed, so nobody else may be able to write
+    there.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
+        return "cannot be written"
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return "cannot be written"
+    return None if is_private(folder) else "can be written by others"
+
+
+def is_private(folder: Path) -> bool:
+    """Return whether *folder* is there, and this user alone can write in it."""
+    try:
+        found = folder.stat()
+    except OSError:
         return False
-    return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+    is_own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    return is_own and (os.name == "nt" or not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _forget(folder: Path) -> None:
@@ -128,10 +146,11 @@ def _is_ours(entry: Path) -> bool:
     return is_kept or (entry.name.startswith(_SCRATCH) and entry.is_dir())
 
 
-def _key(name: str) -> str:
-    """What a file is known by; "" for one that cannot be read twice."""
-    if name == STDIN or not Path(name).is_file():
+def _key(log: Log) -> str:
+    """What a file is known by, together with what counts as a record in it; "" for a copy."""
+    if log.is_copy:
         return ""
-    found = Path(name).stat()
-    identity = (_VERSION, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    found = log.path.stat()
+    times = (found.st_mtime_ns, found.st_ctime_ns)
+    identity = (_VERSION, log.grammar.prefix, found.st_dev, found.st_ino, found.st_size, *times)
     return hashlib.sha256(repr(identity).encode()).hexdigest()[:32]

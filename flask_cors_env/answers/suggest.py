@@ -143,7 +143,7 @@ def _let_in(today: Replay) -> dict[str, list[Shape]]:
 
 def _unsafe(told: Evidence, current: Policy) -> frozenset[str]:
     """The rules that were switched off when *current* was loaded."""
-    records = [record.columns for record in told.history if record.id == current.id]
+    records = [record.columns for record in told.history if told.policies.get(record.id) is current]
     lists = (columns.get("cors_policy_unsafe_allow", "") for columns in records)
     return frozenset(rule for text in lists for rule in text.split(",") if rule)
 

@@ -18,7 +18,7 @@ from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_LOADED, POLICY_RE
 _EVENTS = frozenset({POLICY_LOADED, POLICY_REJECTED, POLICY_CHANGED})
 #: Values that go on in the next part.
 _JOINED = (
-    "cors_policy",
+    "cors_policy_document",
     "cors_policy_because",
     "cors_policy_env",
     "cors_policy_warnings",
@@ -41,6 +41,8 @@ class PolicyRecord(NamedTuple):
         writer: The first part of its ``log.record.uid``; "" where it has none.
         document: That policy as canonical JSON; None where the log does not tell the whole of it.
         columns: All columns that the record has, of several parts joined.
+        order: The record's place among others: its time, or the latest that its writer wrote before, since a
+            writer's numbers order its records and its clock may be set back. Of undated records likewise.
     """
 
     timestamp: str
@@ -50,23 +52,31 @@ class PolicyRecord(NamedTuple):
     writer: str
     document: str | None
     columns: Columns
+    order: tuple[str, str] = ("", "")
 
 
 def timeline(records: Iterable[Columns]) -> tuple[PolicyRecord, ...]:
     """
-    The policy records among *records*, in the order of time, parts joined.
+    The policy records among *records*, in the order of time and within a writer in that of numbers, parts
+    joined.
 
     Those that do not tell when they were written come first, as what they say of it stands in order.
     """
     told = sorted((record for record in records if record.get("event") in _EVENTS), key=_place)
     turns = list(_joined(told))
-    documents = {turn["cors_policy_id"]: turn["cors_policy"] for turn in turns if _is_whole(turn)}
+    documents = {turn["cors_policy_id"]: turn["cors_policy_document"] for turn in turns if _is_whole(turn)}
     made = [_record(turn, documents.get(turn.get("cors_policy_id", ""))) for turn in turns]
-    return tuple(sorted(made, key=_order))
+    return tuple(sorted(_ordered(made), key=lambda record: (record.order, record.writer)))
 
 
-def _order(record: PolicyRecord) -> tuple[str, str, str]:
-    return record.timestamp, record.columns.get(UNDATED, ""), record.writer
+def _ordered(records: Iterable[PolicyRecord]) -> Iterator[PolicyRecord]:
+    """The records, which stand in the order of writers and numbers, each with its place in time."""
+    latest: dict[str, tuple[str, str]] = {}
+    for record in records:
+        timestamp, undated = latest.get(record.writer, ("", ""))
+        order = max(timestamp, record.timestamp), max(undated, record.columns.get(UNDATED, ""))
+        latest[record.writer] = order
+        yield record._replace(order=order)
 
 
 def _place(record: Columns) -> tuple[str, int]:
@@ -101,7 +111,7 @@ def _join(whole: dict[str, str], part: Columns) -> None:
 
 
 def _is_whole(turn: Columns) -> bool:
-    document = turn.get("cors_policy")
+    document = turn.get("cors_policy_document")
     return document is not None and policy_id(document) == turn.get("cors_policy_id")
 
 

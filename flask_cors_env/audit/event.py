@@ -174,9 +174,9 @@ def decision_fields(request: Request, decision: Decision, around: Surroundings, 
     return event
 
 
-def own_fields(told: Told, status: int, client: str | None, route: str | None) -> Event:
+def own_fields(told: Told, status: int | None, client: str | None, route: str | None) -> Event:
     """What a ``cors.decision`` event tells of its one request beside that, without its envelope."""
-    event: Event = {"http.response.status_code": status}
+    event: Event = {} if status is None else {"http.response.status_code": status}
     if route is not None:
         _put(event, "http.route", route)
     address = told.client(client) if client and len(client) <= ADDRESS_LIMIT else None

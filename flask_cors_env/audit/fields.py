@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from flask_cors_env.config.settings import AUDIT_CLIENTS, AUDIT_FORMATS, AUDIT_LEVELS
 from flask_cors_env.core.reason import Difference, Reason, Verdict
 from flask_cors_env.core.request import Kind
 
@@ -22,6 +23,11 @@ POLICY_LOADED = "cors.policy.loaded"
 POLICY_REJECTED = "cors.policy.rejected"
 POLICY_CHANGED = "cors.policy.changed"
 GAP = "cors.audit.gap"
+CLOSED = "cors.audit.closed"
+
+#: The two fields of a seal: the writer's step of the key file's ladder, and the MAC.
+STEP = "cors.audit.step"
+MAC = "cors.audit.mac"
 
 #: The longest value that a client controls, in characters after escaping.
 LIMIT = 512
@@ -95,7 +101,7 @@ ENVELOPE: tuple[Field, ...] = (
         str,
         "What the record is.",
         "cors.decision",
-        choices=(DECISION, POLICY_LOADED, POLICY_REJECTED, POLICY_CHANGED, GAP),
+        choices=(DECISION, POLICY_LOADED, POLICY_REJECTED, POLICY_CHANGED, GAP, CLOSED),
         required=True,
         ecs="event.action",
         ocsf="metadata.event_code",
@@ -110,6 +116,7 @@ ENVELOPE: tuple[Field, ...] = (
         ecs="event.id",
         ocsf="metadata.uid",
     ),
+    Field(STEP, int, "The writer's step of the ladder in CORS_AUDIT_KEY_FILE.", "7"),
     Field(
         "service.name",
         str,
@@ -144,6 +151,13 @@ ENVELOPE: tuple[Field, ...] = (
         ecs="trace.id",
     ),
     Field("span_id", str, "The active span, or the caller's.", "00f067aa0ba902b7", "high", ecs="span.id"),
+    Field(
+        MAC,
+        str,
+        "The MAC of all fields of this table, by the record's own key; last in its line.",
+        "5b0fbe4b0c1f4d6e8f1f3a5d9a7c2e10",
+        "high",
+    ),
 )
 
 DECISION_FIELDS: tuple[Field, ...] = (
@@ -307,9 +321,9 @@ DECISION_FIELDS: tuple[Field, ...] = (
     Field(
         "http.response.status_code",
         int,
-        "The status that was sent; 0 where the client was gone before any was.",
+        "The status that was sent; 0 where the client was gone before any was. Absent for a handshake "
+        "that is not refused: its event is written before its answer.",
         "204",
-        required=True,
         ecs="http.response.status_code",
         ocsf="http_response.code",
     ),
@@ -369,22 +383,28 @@ POLICY_FIELDS: tuple[Field, ...] = (
         required=True,
     ),
     Field(
-        "cors.policy",
+        "cors.policy.document",
         str,
-        "The canonical policy as JSON.",
-        '{"environment":"production"',
+        "The canonical policy as JSON, with a version of its own; cors.policy in logs of 0.1.0.",
+        '{"v":1,"environment":"production"',
         privacy=Privacy.BUSINESS,
     ),
     Field("cors.policy.because", str, "Why this environment's rules hold.", "CORS_ENV=production"),
     Field("cors.policy.env", str, "The settings that were set, comma-separated.", "CORS_ORIGINS"),
     Field("cors.policy.warnings", str, "Codes of what was borne with, comma-separated.", "http"),
     Field("cors.policy.exempt", str, "Endpoints that were exempted, comma-separated.", "health"),
+    Field(
+        "cors.policy.layers",
+        str,
+        "WSGI layers that the policy does not decide about, with their place, comma-separated.",
+        "whitenoise.base.WhiteNoise above",
+    ),
     Field("cors.policy.unsafe_allow", str, "The rules of UNSAFE_ALLOW, comma-separated.", "http"),
     Field("cors.audit.enabled", bool, "CORS_AUDIT.", "true"),
-    Field("cors.audit.level", str, "CORS_AUDIT_LEVEL.", "decision", choices=("decision", "deny", "all")),
-    Field("cors.audit.format", str, "How our own lines are written.", "json", choices=("json", "console")),
+    Field("cors.audit.level", str, "CORS_AUDIT_LEVEL.", "decision", choices=AUDIT_LEVELS),
+    Field("cors.audit.format", str, "How our own lines are written.", "json", choices=AUDIT_FORMATS),
     Field("cors.audit.sink", str, "CORS_AUDIT_SINK.", "auto"),
-    Field("cors.audit.client", str, "CORS_AUDIT_CLIENT.", "truncate", choices=("truncate", "full", "off")),
+    Field("cors.audit.client", str, "CORS_AUDIT_CLIENT.", "truncate", choices=AUDIT_CLIENTS),
     Field("cors.audit.path", bool, "CORS_AUDIT_PATH.", "false"),
     Field(
         "cors.audit.route",
@@ -487,6 +507,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     POLICY_REJECTED: REJECTED_FIELDS,
     POLICY_CHANGED: CHANGED_FIELDS,
     GAP: GAP_FIELDS,
+    CLOSED: (),
 }
 
 #: Every name that is ours, so that nothing an app binds takes its place.
@@ -512,7 +533,8 @@ def json_schema() -> dict[str, Any]:
 
 
 def _event_schema(event: str, fields: tuple[Field, ...]) -> dict[str, Any]:
-    names = sorted({"cors.schema", *(field.name for field in fields)})
+    ours = (field.name for field in ENVELOPE if field.name.startswith("cors."))
+    names = sorted({*ours, *(field.name for field in fields)})
     return {
         "title": event,
         "required": [field.name for field in fields if field.required],

@@ -7,12 +7,15 @@ A value that is too long for one line goes on in the next part; a reader joins t
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import POLICY_LOADED, Event, clean
 from flask_cors_env.audit.routes import LEVELS
 
+_LOG = logging.getLogger("flask_cors_env")
+_UNUSED = "CORS: CORS_AUDIT_KEY_FILE seals nothing: only JSON lines of our own are sealed [key-unused]"
 #: Characters that one part takes of each value, as JSON.
 _POLICY_PART = 1600
 _PART = 240
@@ -33,6 +36,11 @@ def write_policy(
         canonical: The whole policy as JSON.
         values: What else is told, of any length; an empty one is left out.
     """
+    judged = values.get("cors.policy.warnings", "").split(",")
+    faults = [code for code in log.key_faults() if code not in judged]
+    if "key-unused" in faults:
+        _LOG.warning(_UNUSED)
+    values = {**values, "cors.policy.warnings": ",".join(filter(None, (*judged, *faults)))}
     suppressed = suppressed_levels(log)
     route = log.route().name
     told = {
@@ -42,7 +50,7 @@ def write_policy(
         **({"cors.audit.suppressed": ",".join(suppressed)} if suppressed else {}),
     }
     level = next((name for name in LEVELS if name not in suppressed), "error")
-    chunks = {"cors.policy": list(_chunks(canonical, _POLICY_PART))}
+    chunks = {"cors.policy.document": list(_chunks(canonical, _POLICY_PART))}
     chunks |= {name: list(_chunks(clean_whole(value), _PART)) for name, value in values.items()}
     count = max(len(parts) for parts in chunks.values())
     for number in range(count):

@@ -53,6 +53,7 @@ def open_log(  # noqa: PLR0913 - what a log depends on
         told=Told(CLIENTS[settings["AUDIT_CLIENT"]], settings["AUDIT_PATH"]),
         sender=app,
         facts=_facts(settings, chosen),
+        key_file=settings["AUDIT_KEY_FILE"],
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,10 +41,15 @@ class Part:
     Attributes:
         fields: They.
         json: The same as it stands within a line of JSON, a comma before each; empty where nobody wants it.
+        first: The place in the catalogue of the first field, where the fields are the catalogue's and in its
+            order, so that a MAC can cover them as they stand; else -1.
+        last: The place of the last field; else a place behind all others.
     """
 
     fields: Event
     json: str
+    first: int = -1
+    last: int = sys.maxsize
 
 
 NO_PART = Part({}, "")
@@ -73,18 +79,18 @@ def event_of(now: str, uid: str, record: Record, own: Part) -> Event:
         "level": record.level,
         "event": record.name,
         "log.record.uid": uid,
-        **own.fields,
         **record.rest.fields,
+        **own.fields,
     }
 
 
 def part_of(fields: Event) -> Part:
     """*fields*, and the JSON that stands in a line."""
-    return Part(fields, f",{_encode(fields)[1:-2].decode()}" if fields else "")
+    return Part(fields, f",{encode(fields)[1:-2].decode()}" if fields else "")
 
 
-def _encode(event: Mapping[str, Any]) -> bytes:
-    """*event* as one line of JSON; its strings are ASCII already."""
+def encode(event: Mapping[str, Any]) -> bytes:
+    """Return *event* as one line of JSON; its strings are ASCII already."""
     if orjson is not None:
         try:
             return orjson.dumps(event, default=str, option=orjson.OPT_APPEND_NEWLINE)
@@ -101,25 +107,30 @@ def _is_odd(value: Any) -> bool:
 
 def render(_logger: Any, _level: str, event: MutableMapping[str, Any]) -> bytes:
     """The last processor of our own lines: JSON within the limit of an atomic write to a pipe."""
-    line = _encode(event)
-    return line if len(line) <= LINE_LIMIT else _encode(_shortened(event))
+    line = encode(event)
+    return line if len(line) <= LINE_LIMIT else encode(_shortened(event, LINE_LIMIT))
 
 
-def _shortened(event: Mapping[str, Any]) -> Event:
+def fitting(event: Mapping[str, Any], limit: int) -> Mapping[str, Any]:
+    """Return *event* if its line has at most *limit* bytes, else shortened."""
+    return event if len(encode(event)) <= limit else _shortened(event, limit)
+
+
+def _shortened(event: Mapping[str, Any], limit: int) -> Event:
     """*event* with its long values cut, and without what an app added beyond all measure; both it says."""
     cut = [name for name, value in event.items() if len(str(value)) > _SHORTENED and name != TRUNCATED]
     short = {name: begin(str(value), _SHORTENED) if name in cut else value for name, value in event.items()}
     told = [name for name in str(short.pop(TRUNCATED, "")).split(",") if name and name not in cut]
-    kept = _fitting(short)
+    kept = _kept(short, limit)
     lost = [name for name in short if name not in kept and name not in cut]
     return {**kept, TRUNCATED: clean(",".join([*told, *cut, *lost]), _TOLD)}
 
 
-def _fitting(event: Event) -> Event:
+def _kept(event: Event, limit: int) -> Event:
     """As much of *event* as a line holds beside what was cut: our own fields first."""
-    room, kept = LINE_LIMIT - 2 * _TOLD - _ROOM, set()
+    room, kept = limit - 2 * _TOLD - _ROOM, set()
     for name in sorted(event, key=lambda name: name not in NAMES):
-        room -= len(_encode({name: event[name]}))
+        room -= len(encode({name: event[name]}))
         if room >= 0:
             kept.add(name)
     return {name: value for name, value in event.items() if name in kept}
@@ -137,8 +148,9 @@ def _decision(event: Mapping[str, Any]) -> str:
     get = event.get
     method = get("cors.request.method") or get("http.request.method")
     asked = f"{get('cors.request.kind')} {method} from {get('cors.origin', 'no origin')}"
+    status = f", {event['http.response.status_code']}" if "http.response.status_code" in event else ""
     parts = [
-        f"{get('cors.decision')} {asked}: {get('cors.reasons')}, {get('http.response.status_code')}",
+        f"{get('cors.decision')} {asked}: {get('cors.reasons')}{status}",
         f"refused: {get('cors.offending')}" if get("cors.offending") else "",
         f"nearest: {get('cors.near.rule')} ({get('cors.near.difference')})" if get("cors.near.rule") else "",
         f"notes: {get('cors.notes')}" if get("cors.notes") else "",

@@ -9,6 +9,7 @@ import: an app may configure its logging whenever it likes.
 from __future__ import annotations
 
 import contextvars
+import json
 import logging
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any, Protocol
@@ -18,11 +19,25 @@ from structlog.testing import LogCapture
 from structlog.typing import Processor
 
 from flask_cors_env.audit.event import Event
-from flask_cors_env.audit.render import BEGINNING, LINE_LIMIT, Part, Record, Render, event_of, part_of
+from flask_cors_env.audit.fields import MAC, STEP
+from flask_cors_env.audit.render import (
+    BEGINNING,
+    LINE_LIMIT,
+    Part,
+    Record,
+    Render,
+    encode,
+    event_of,
+    fitting,
+    part_of,
+)
 from flask_cors_env.audit.render import render as as_json
+from flask_cors_env.audit.seal import MAC_ROOM, PLACES, Seal, covered, mac_of
 from flask_cors_env.audit.sink import Sink
 
 LOGGER = "flask_cors_env.audit"
+#: What a line begins with, as far as its seal: no event is so long that one of these is dropped.
+_HEAD = ("cors.schema", "timestamp", "level", "event", "log.record.uid", STEP)
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 #: structlog's own defaults: `get_config` may tell an app's by the time this is imported.
@@ -38,15 +53,22 @@ _BUILTIN_REST = {
 
 
 class Route(Protocol):
-    """One way for an event to be written."""
+    """
+    One way for an event to be written.
+
+    Attributes:
+        name: The route's name in ``cors.audit.route``.
+        shows_context: Whether code of the app, which may read context variables, runs on the way.
+    """
 
     name: str
+    shows_context: bool
 
     def takes(self, level: str) -> bool:
         """Whether an event of *level* will be written, as far as can be told."""
 
-    def emit(self, now: str, uid: str, record: Record, own: Part) -> None:
-        """Write the event of *record* with what is its *own*, or raise."""
+    def emit(self, now: str, uid: str, record: Record, own: Part, seal: Seal | None) -> None:
+        """Write the event of *record* with what is its *own*, or raise; a line of ours gets its *seal*."""
 
 
 def _run(processors: Sequence[Processor], logger: Any, level: str, event: MutableMapping[str, Any]) -> Any:
@@ -61,6 +83,7 @@ class OwnRoute:
     """A line of our own, in one write: structlog's work too, outside its global configuration."""
 
     name = "own"
+    shows_context = True
 
     def __init__(self, sink: Sink, processors: Sequence[Processor], render: Render) -> None:
         self._chain = (*processors, render)
@@ -70,7 +93,7 @@ class OwnRoute:
         """Every level."""
         return True
 
-    def emit(self, now: str, uid: str, record: Record, own: Part) -> None:
+    def emit(self, now: str, uid: str, record: Record, own: Part, _seal: Seal | None) -> None:
         """Write the event, or raise."""
         event = event_of(now, uid, record, own)
         self._logger.write(_run(self._chain, self._logger, record.level, event))
@@ -79,24 +102,72 @@ class OwnRoute:
 class LineRoute(OwnRoute):
     """The same where no processor and no format has a say: what events have in common is encoded once."""
 
+    shows_context = False
+
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def emit(self, now: str, uid: str, record: Record, own: Part) -> None:
+    def emit(self, now: str, uid: str, record: Record, own: Part, _seal: Seal | None) -> None:
         """Write the event, or raise."""
         line = (
             f'{BEGINNING}{now}","level":"{record.level}","event":"{record.name}","log.record.uid":"{uid}"'
-            f"{own.json}{record.rest.json}}}\n"
+            f"{record.rest.json}{own.json}}}\n"
         ).encode()
         if len(line) > LINE_LIMIT:
             line = as_json(None, record.level, event_of(now, uid, record, own))
         self._sink.write(line)
 
 
+class SealedRoute(OwnRoute):
+    """A line of our own with a MAC; the processors have run by then, so that it covers what is written."""
+
+    def __init__(self, sink: Sink, processors: Sequence[Processor]) -> None:
+        super().__init__(sink, processors, as_json)
+        self._sink = sink
+        self._processors = processors
+        self.shows_context = bool(processors)
+
+    def emit(self, now: str, uid: str, record: Record, own: Part, seal: Seal | None) -> None:
+        """Write the event, or raise."""
+        if seal is None:
+            super().emit(now, uid, record, own, None)
+            return
+        if record.rest.last < own.first and not self._processors:
+            line = (
+                f'{BEGINNING}{now}","level":"{record.level}","event":"{record.name}","log.record.uid":"{uid}",'
+                f'"{STEP}":{seal.step}{record.rest.json}{own.json}}}'
+            )
+            if len(line) < LINE_LIMIT - MAC_ROOM:
+                mac = mac_of(seal.key, line.encode())
+                self._sink.write(f'{line[:-1]},"{MAC}":"{mac}"}}\n'.encode())
+                return
+        self._sink.write(
+            self._sealed({STEP: seal.step, **event_of(now, uid, record, own)}, record.level, seal)
+        )
+
+    def _sealed(self, event: Event, level: str, seal: Seal) -> bytes:
+        """Return the line of *event*; what processors made of it is covered as a reader will find it."""
+        made = _run(self._processors, self._sink, level, event)
+        head = {name: made[name] for name in _HEAD if name in made}
+        made = fitting({**head, **made, STEP: seal.step}, LINE_LIMIT - MAC_ROOM)
+        seen = json.loads(encode(made)) if self._processors else made
+        return encode({**made, MAC: mac_of(seal.key, covered(seen))})
+
+
+def sealed_part(fields: Event) -> Part:
+    """Return *fields* with their JSON, and with their places if the JSON is covered by a MAC as it stands."""
+    part = part_of(fields)
+    places = [PLACES.get(name, -1) for name in fields]
+    is_covered = part.json.isascii() and -1 not in places and places == sorted(places)
+    first, last = (places[0], places[-1]) if places else (len(PLACES), -1)
+    return Part(fields, part.json, first, last) if is_covered else part
+
+
 class StructlogRoute:
     """The app's processors and the logger its factory makes, without its wrapper class."""
 
     name = "structlog"
+    shows_context = True
 
     def __init__(self, factory: Callable[..., Any], processors: Sequence[Processor]) -> None:
         self.factory = factory
@@ -108,7 +179,7 @@ class StructlogRoute:
         logger = self._made()
         return _passes(logger, level) if isinstance(logger, logging.Logger) else True
 
-    def emit(self, now: str, uid: str, record: Record, own: Part) -> None:
+    def emit(self, now: str, uid: str, record: Record, own: Part, _seal: Seal | None) -> None:
         """Write the event, or raise; what the app has bound is in it already where it is this request's."""
         event = event_of(now, uid, record, own)
         contextvars.copy_context().run(self._emit_alone, record.level, event)
@@ -166,6 +237,7 @@ class LoggingRoute:
     """The standard library's logger ``flask_cors_env.audit``."""
 
     name = "logging"
+    shows_context = True
 
     def __init__(self, processors: Sequence[Processor], render: Render) -> None:
         self._processors = processors
@@ -176,7 +248,7 @@ class LoggingRoute:
         """Whether *level* passes the logger and one of the handlers it reaches."""
         return _passes(self.logger, level)
 
-    def emit(self, now: str, uid: str, record: Record, own: Part) -> None:
+    def emit(self, now: str, uid: str, record: Record, own: Part, _seal: Seal | None) -> None:
         """Hand the event to the handlers; what they swallow is theirs."""
         level = record.level
         made = _run(self._processors, self.logger, level, event_of(now, uid, record, own))
@@ -246,6 +318,16 @@ def _is_captured() -> bool:
     return bool(processors) and isinstance(processors[-1], LogCapture)
 
 
+def _own_route(sink: Sink, processors: Sequence[Processor], render: Render, *, is_sealed: bool) -> OwnRoute:
+    if is_sealed:
+        return SealedRoute(sink, processors)
+    return LineRoute(sink) if render is as_json and not processors else OwnRoute(sink, processors, render)
+
+
+def _bare(fields: Event) -> Part:
+    return Part(fields, "")
+
+
 class Routes:
     """
     The routes of one app's log.
@@ -255,12 +337,15 @@ class Routes:
         sink: Takes our own lines.
         processors: The app's own, given as ``audit_processors``; run on every route.
         render: Makes our own lines, and the text of standard library records.
+        is_sealed: Whether our own lines have a MAC; not where they are for a person.
     """
 
-    def __init__(self, where: str, sink: Sink, processors: Sequence[Processor], render: Render) -> None:
-        self.own = (
-            LineRoute(sink) if render is as_json and not processors else OwnRoute(sink, processors, render)
-        )
+    def __init__(
+        self, where: str, sink: Sink, processors: Sequence[Processor], render: Render, *, is_sealed: bool
+    ) -> None:
+        is_sealed = is_sealed and render is as_json
+        self.own = _own_route(sink, processors, render, is_sealed=is_sealed)
+        self._part = sealed_part if is_sealed else part_of if isinstance(self.own, LineRoute) else _bare
         self._processors = processors
         self._logging = LoggingRoute(processors, render)
         self._structlog: StructlogRoute | None = None
@@ -272,7 +357,7 @@ class Routes:
 
     def part(self, fields: Event) -> Part:
         """*fields*, with their JSON where `own` wants it."""
-        return part_of(fields) if isinstance(self.own, LineRoute) else Part(fields, "")
+        return self._part(fields)
 
     def find(self) -> Route:
         """The route that an event takes now."""

@@ -12,11 +12,12 @@ import contextlib
 import errno
 import io
 import os
+import re
 import select
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +27,13 @@ _WAIT = 0.1
 _MUTE = 5.0
 
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+#: The names of this process's open descriptors; those of another's, which are links in name only.
+_STREAM = re.compile(r"/dev/(stdout|stderr)|(?:/dev|/proc/self|/proc/thread-self)/fd/([0-9]{1,9})")
+_FOREIGN_STREAM = re.compile(r"/proc/[0-9]+/fd/[0-9]+")
+_STANDARD = {"1": "stdout", "2": "stderr"}
+_LINKS = 40
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
 #: What a kernel says where it cannot write without waiting: to terminals, and before Linux 6.5 to pipes.
 _CANNOT = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ESPIPE})
 
@@ -148,9 +156,50 @@ class StreamSink:
         return blocking
 
 
+class DescriptorSink:
+    """
+    An open descriptor above the standard ones, as in ``file:/proc/self/fd/3``.
+
+    A descriptor that was closed since may be another file or a client's connection by now: that is refused.
+
+    Args:
+        number: The descriptor, open by now.
+
+    Raises:
+        OSError: The descriptor is not open.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._outlet = Outlet()
+        self._identity = _identity(number)
+
+    def write(self, line: bytes) -> None:
+        """Write *line*, or raise."""
+        if _identity(self._number) != self._identity:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        (self._outlet.put if _may_block(self._number) else _put)(self._number, line)
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    state = os.fstat(descriptor)
+    return state.st_dev, state.st_ino
+
+
+class BrokenSink:
+    """A sink that cannot be opened: each line is lost, for the reason *error*."""
+
+    def __init__(self, error: OSError) -> None:
+        self._error = error
+
+    def write(self, _line: bytes) -> None:
+        """Raise."""
+        raise self._error
+
+
 class FileSink:
     """
-    A file, appended to; after a rotation by rename the new file is found.
+    A file, appended to; after a rotation by rename the new file is found, or made with the old one's mode.
 
     The descriptor keeps its number when another file takes its place: a thread that is about to write to it
     must never find something else there.
@@ -202,8 +251,10 @@ class FileSink:
 
     def _open(self) -> None:
         """Open the path; a FIFO nobody reads from is refused, and not waited for."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
-        descriptor = os.open(self._path, flags, 0o640)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+        descriptor, is_new = _open_own(self._path, flags)
+        if is_new and self._descriptor >= 0:
+            os.fchmod(descriptor, stat.S_IMODE(os.fstat(self._descriptor).st_mode))
         if self._descriptor < 0:
             self._descriptor = descriptor
         else:
@@ -214,6 +265,50 @@ class FileSink:
         self._may_block = not stat.S_ISREG(found.st_mode)
         self._put = self._outlet.put if self._may_block else _put
         self._torn = not self._may_block and _ends_within_a_line(self._path, found.st_size)
+
+
+def _open_own(path: str, flags: int) -> tuple[int, bool]:
+    """
+    Open *path*, which is made where it is not there; return the descriptor, and whether the file is new.
+
+    Raises:
+        OSError: The last component of *path* is a link of another user, which may lead anywhere.
+    """
+    end = _end_of(path)
+    is_stream = _FOREIGN_STREAM.fullmatch(end) is not None
+    with contextlib.suppress(FileExistsError):
+        return os.open(end, flags | os.O_CREAT | os.O_EXCL, 0o640), True
+    return os.open(end, flags if is_stream else flags | _NOFOLLOW), False
+
+
+def _end_of(path: str) -> str:
+    """Return *path* with its last component's links followed; raise OSError for a link of another user."""
+    for target, owner in _links(path):
+        if owner not in {0, os.geteuid()}:
+            raise OSError(errno.ELOOP, "is a link that another user owns", path)
+        path = target
+    return path
+
+
+def _links(path: str) -> Iterator[tuple[str, int]]:
+    """Yield where each link in the place of the last component leads, and the id of the user who owns it."""
+    for _ in range(_LINKS):
+        if _STREAM.fullmatch(path) or _FOREIGN_STREAM.fullmatch(path) or not Path(path).is_symlink():
+            return
+        owner = os.lstat(path).st_uid
+        path = str(Path(path).parent / Path(path).readlink())
+        yield path, owner
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+
+
+def _stream_of(path: str) -> str | None:
+    """Return ``stdout``, ``stderr`` or the descriptor's number that *path* names; None for another file."""
+    with contextlib.suppress(OSError):
+        for name in (path, *(target for target, _ in _links(path))):
+            stream = _STREAM.fullmatch(os.path.abspath(name))  # noqa: PTH100 - no link is to be followed
+            if stream is not None:
+                return stream[1] or _STANDARD.get(stream[2], stream[2])
+    return None
 
 
 def _ends_within_a_line(path: str, size: int) -> bool:
@@ -234,17 +329,27 @@ def open_sink(name: str) -> Sink:
         name: A value of CORS_AUDIT_SINK: ``stdout``, ``file:PATH``, or another, which means standard error.
     """
     kind, _, path = name.partition(":")
-    if kind == "file":
+    stream = _stream_of(path) if kind == "file" else "stdout" if name == "stdout" else "stderr"
+    if stream is None:
         return FileSink(path)
-    return StreamSink("stdout" if name == "stdout" else "stderr")
+    if stream in _STANDARD.values():
+        return StreamSink(stream)
+    try:
+        return DescriptorSink(int(stream))
+    except OSError as error:
+        return BrokenSink(error)
 
 
 def why_not(name: str) -> str | None:
     """What is wrong with the sink *name*, as far as can be told without writing to it; None where nothing."""
     kind, _, path = name.partition(":")
-    if kind != "file":
-        return None
-    file = Path(path)
+    stream = _stream_of(path) if kind == "file" else "stderr"
+    if stream is not None:
+        return _why_not_open(stream)
+    try:
+        file = Path(_end_of(path))
+    except OSError as error:
+        return f"{error.strerror}."
     if file.is_dir():
         return "is a folder."
     if not file.parent.is_dir():
@@ -254,11 +359,23 @@ def why_not(name: str) -> str | None:
     return None
 
 
+def _why_not_open(stream: str) -> str | None:
+    """Return the fault of a descriptor that is not open; None for a standard stream."""
+    try:
+        if stream not in _STANDARD.values():
+            os.fstat(int(stream))
+    except OSError:
+        return "is no open descriptor."
+    return None
+
+
 def is_terminal(name: str) -> bool:
     """Whether the sink *name* is a terminal, with a person before it."""
-    if name.startswith("file:"):
+    kind, _, path = name.partition(":")
+    found = _stream_of(path) if kind == "file" else name
+    if found is None or found.isdecimal():
         return False
-    stream = sys.stdout if name == "stdout" else sys.stderr
+    stream = sys.stdout if found == "stdout" else sys.stderr
     try:
         return stream is not None and stream.isatty()
     except (AttributeError, ValueError):

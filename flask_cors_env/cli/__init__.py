@@ -7,13 +7,7 @@ when it runs, so that other ``flask`` commands pay for nothing but this module.
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -22,15 +16,13 @@ import click
 #: The commands that stand in modules of their own, as ``command``.
 _MODULES = {
     "blame": "turns",
+    "key": "sealing",
     "replay": "outcomes",
     "report": "report",
     "suggest": "proposal",
     "tail": "tailing",
+    "verify": "records",
 }
-
-
-#: The exit status where the output cannot be written: no command's answer.
-_FULL = 74
 
 
 class _Commands(click.Group):
@@ -47,31 +39,19 @@ class _Commands(click.Group):
         command: click.Command = import_module(f"{__name__}.{_MODULES[cmd_name]}").command
         return command
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """The context, or an error that a terminal can take."""
+        from flask_cors_env.cli.ending import ending  # noqa: PLC0415 - see above
+
+        with ending():
+            return super().make_context(*args, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command: SIGTERM ends it as Ctrl-C does, and an output that is full is told in one line."""
-        try:
-            with _ending_in_order():
-                return super().invoke(ctx)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-            # what is left in the buffer must not be tried again when the interpreter ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
-            ctx.exit(_FULL)
+        """Run the command that is asked for."""
+        from flask_cors_env.cli.ending import ending  # noqa: PLC0415 - see above
 
-
-@contextlib.contextmanager
-def _ending_in_order() -> Iterator[None]:
-    """Let SIGTERM raise SystemExit, so that what a command began is tidied up."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        with ending():
+            return super().invoke(ctx)
 
 
 @click.group(cls=_Commands)
@@ -289,24 +269,6 @@ def probe(  # noqa: PLR0913 - one parameter an option
     made = probing.probe(state, app, base, asking)
     probing.echo(made, as_plain_json=as_plain_json)
     ctx.exit(made.status)
-
-
-@cors.command()
-@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
-@click.option("--json", "as_plain_json", is_flag=True, help="Print JSON.")
-@click.pass_context
-def verify(ctx: click.Context, *, logs: tuple[str, ...], as_plain_json: bool) -> None:
-    """Account for every record of every writer; exit 1 if one is missing, or there is none. - is stdin."""
-    from flask_cors_env.answers.files import LogError, expanded, lines  # noqa: PLC0415 - see above
-    from flask_cors_env.answers.verify import verify as account  # noqa: PLC0415 - see above
-    from flask_cors_env.cli import records  # noqa: PLC0415 - see above
-
-    try:
-        found = account(lines(name) for name in expanded(logs))
-    except (LogError, OSError) as error:
-        raise click.UsageError(str(error)) from None
-    records.echo(found, as_plain_json=as_plain_json)
-    ctx.exit(0 if records.proves(found) else 1)
 
 
 @cors.command()

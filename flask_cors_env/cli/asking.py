@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -11,7 +12,8 @@ from flask_cors_env.answers.evidence import Evidence, SeveralServicesError, evid
 from flask_cors_env.answers.questions import SHAPES
 from flask_cors_env.answers.shapes import Shape
 from flask_cors_env.audit.event import clean
-from flask_cors_env.cli.reading import Reading
+from flask_cors_env.cli.reading import Reading, tell_doubts
+from flask_cors_env.cli.render import echo
 from flask_cors_env.config.environment import parse_environment
 from flask_cors_env.config.errors import FaultyValueError
 
@@ -37,6 +39,7 @@ ENVIRONMENT = click.option(
 def ask(logs: Sequence[str], reading: Reading, service: str | None) -> Evidence:
     """What *logs* tell of an app; what they lack is said beside the answer."""
     found = reading.answers(logs, [SHAPES])
+    tell_doubts(found)
     try:
         told = evidence(found, service)
     except SeveralServicesError as error:
@@ -45,8 +48,15 @@ def ask(logs: Sequence[str], reading: Reading, service: str | None) -> Evidence:
         raise click.UsageError("the log holds no decision, so it proves nothing")
     lacking = found.verification.missing + found.verification.told
     if lacking:
-        click.echo(f"records that are missing or told lost: {lacking}; see flask cors verify", err=True)
+        echo(f"records that are missing or told lost: {lacking}; see flask cors verify", err=True)
     return told
+
+
+def unknown(option: str, name: str, known: Iterable[str], cutoff: float = 0.6) -> click.BadParameter:
+    """Return the error that *option* has an unknown name, with the one that was meant, if there is one."""
+    close = difflib.get_close_matches(name, list(map(str, known)), 1, cutoff)
+    meant = f". Did you mean: {close[0]}?" if close else ""
+    return click.BadParameter(f"the log knows no {name}{meant}", param_hint=option)
 
 
 def environment(told: Evidence, named: str | None) -> str:

@@ -12,7 +12,7 @@ import click
 from flask_cors_env.answers.columns import event_of
 from flask_cors_env.answers.console import LIMIT, Cause, Told, read
 from flask_cors_env.answers.files import LogError, expanded, lines
-from flask_cors_env.answers.lines import Record, records
+from flask_cors_env.answers.lines import DEFAULT, Record
 from flask_cors_env.audit.event import DECISION, clean, unescape
 from flask_cors_env.cli import steps
 from flask_cors_env.cli.render import as_json
@@ -21,7 +21,7 @@ from flask_cors_env.cli.tailing import sentence
 from flask_cors_env.core.reason import Verdict
 
 if TYPE_CHECKING:
-    from flask_cors_env.web.extension import _State
+    from flask_cors_env.web.state import State
 
 #: How many events of a log are shown.
 _SHOWN = 3
@@ -73,7 +73,7 @@ def parse(text: str, *, origin: str | None, method: str | None, header: str | No
     )
 
 
-def by_policy(told: Told, state: _State, *, credentials: bool) -> Answer:
+def by_policy(told: Told, state: State, *, credentials: bool) -> Answer:
     """Return what the policy of *state* decides about the request; raises UnknownError for want of a fact."""
     needed = {"--origin": told.origin, "the line with the URL": told.url}
     if told.cause is Cause.PREFLIGHT_METHOD:
@@ -95,7 +95,7 @@ def by_log(told: Told, logs: Sequence[str]) -> Answer:
     found: deque[Record] = deque(maxlen=_SHOWN)
     try:
         for name in expanded(logs):
-            read_from = (one for one in records(lines(name)) if isinstance(one, dict))
+            read_from = (one for one in DEFAULT.records(lines(name)) if isinstance(one, dict))
             found.extend(record for record in read_from if _is_of(record, told))
     except (LogError, OSError) as error:
         raise click.UsageError(str(error)) from None

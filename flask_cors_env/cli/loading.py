@@ -15,8 +15,8 @@ from flask.cli import NoAppException, ScriptInfo
 
 from flask_cors_env.cli import checks
 from flask_cors_env.config.errors import CORSConfigError, Problem, as_text
-from flask_cors_env.web.extension import KEY, _State, govern_marked_views, state_for_command
-from flask_cors_env.web.views import marked_views
+from flask_cors_env.web.scopes import marked_views
+from flask_cors_env.web.state import KEY, State, govern_marked_views, state_for_command
 
 _WITHOUT_APP = "Not read: its config, arguments, decorators and blueprints. Without it: --no-app"
 _NO_APP = "There is no app to judge: no app.py or wsgi.py stands here, and nothing names another"
@@ -55,7 +55,7 @@ def ending(ctx: click.Context, *, bad: int, as_plain_json: bool) -> Iterator[Non
 
 def judged(
     ctx: click.Context, as_environment: str | None, *, no_app: bool, as_plain_json: bool
-) -> tuple[Flask | None, _State]:
+) -> tuple[Flask | None, State]:
     """
     The app and its policy, or None and that of the environment alone; else the command ends.
 

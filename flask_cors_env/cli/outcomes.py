@@ -13,7 +13,7 @@ from flask_cors_env.answers.words import counted
 from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.reading import Reading, reads
-from flask_cors_env.cli.render import as_json, table
+from flask_cors_env.cli.render import as_json, echo, table
 from flask_cors_env.config.build import Built
 from flask_cors_env.config.errors import CORSConfigError
 
@@ -54,10 +54,10 @@ def command(  # noqa: PLR0913 - one parameter an option
         because = LOG if environment is None else f"--env={environment}"
         built = of_file(file, asking.environment(told, environment), because)
     except CORSConfigError as error:
-        click.echo(error, err=True)
+        echo(str(error), err=True)
         ctx.exit(2)
     found = replay(told.shapes, told.policies, built.policy)
-    click.echo(as_json(as_value(found, built)) if as_plain_json else "\n".join(lines(found, built)))
+    echo(as_json(as_value(found, built)) if as_plain_json else lines(found, built))
     ctx.exit(0 if found.holds else 1)
 
 

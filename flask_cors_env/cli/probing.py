@@ -21,7 +21,7 @@ from flask_cors_env.testing.browser.requests import has_userinfo, parse_url
 if TYPE_CHECKING:
     from flask import Flask
 
-    from flask_cors_env.web.extension import _State
+    from flask_cors_env.web.state import State
 
 _HEAD = ("REQUEST", "ORIGIN", "EXPECTED", "GOT")
 
@@ -87,7 +87,7 @@ def absolute(paths: tuple[str, ...]) -> tuple[str, ...]:
     return paths
 
 
-def probe(state: _State, app: Flask | None, url: str, asking: Asking) -> Probe:
+def probe(state: State, app: Flask | None, url: str, asking: Asking) -> Probe:
     """Ask the server at *url* about every resource of *state*, or about the paths that are named."""
     prober = Prober(state.policy, state.decisions, url)
     made = Probe(url, state.built)

@@ -16,7 +16,7 @@ from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.outcomes import gathered
 from flask_cors_env.cli.reading import Reading, reads
-from flask_cors_env.cli.render import as_json
+from flask_cors_env.cli.render import as_json, echo
 from flask_cors_env.config.errors import CORSConfigError
 
 
@@ -48,10 +48,9 @@ def command(  # noqa: PLR0913 - one parameter an option
     except SuggestionError as error:
         raise click.UsageError(str(error)) from None
     except CORSConfigError as error:
-        click.echo(error, err=True)
+        echo(str(error), err=True)
         ctx.exit(2)
-    text = as_json(_as_value(found)) if as_plain_json else "\n".join(_lines(found, form))
-    click.echo(text)
+    echo(as_json(_as_value(found)) if as_plain_json else _lines(found, form))
     ctx.exit(0 if found.is_proved else 1)
 
 

@@ -15,9 +15,14 @@ import click
 
 from flask_cors_env.answers.engine import ENGINES, Answers, answers, installed
 from flask_cors_env.answers.files import STDIN, LogError, expanded
+from flask_cors_env.answers.lines import DEFAULT, Grammar
 from flask_cors_env.answers.questions import WHOLE, Question, Window
-from flask_cors_env.answers.store import default_folder, is_writable
+from flask_cors_env.answers.store import default_folder, why_unusable
 from flask_cors_env.answers.times import serialize_time
+from flask_cors_env.answers.words import doubts as doubts_of
+from flask_cors_env.answers.words import without_records
+from flask_cors_env.audit.seal import Key, KeyFileError
+from flask_cors_env.cli.render import echo
 
 _AGO = re.compile(r"(\d{1,6})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -39,7 +44,44 @@ def _time(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -
         raise click.BadParameter("write 2026-03-02, 2026-03-02T08:30 or 24h") from None
 
 
+def _grammar(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Grammar:
+    """What counts as a record, with the operator's prefix."""
+    try:
+        return DEFAULT if value is None else Grammar(value)
+    except re.error as error:
+        raise click.BadParameter(f"is no regular expression: {error}") from None
+
+
+#: The option of every command that reads a log.
+PREFIX = click.option(
+    "--prefix", "grammar", metavar="REGEX", callback=_grammar,
+    help="One more text that may stand before a record, at a line's start; no client's text may stand in it.",
+)  # fmt: skip
+
+
+def _key(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> Key | None:
+    """The key that a file holds: the one that ``flask cors key`` printed."""
+    if value is None:
+        return None
+    try:
+        with Path(value).open("rb") as file:
+            return Key.parse(file.read(_KEY_LIMIT).decode("utf-8", "replace"))
+    except OSError as error:
+        raise click.BadParameter(f"{value} cannot be read: {error.strerror}") from None
+    except KeyFileError as error:
+        raise click.BadParameter(f"{value} {error}") from None
+
+
+#: The most that is read of a key file, in bytes.
+_KEY_LIMIT = 4096
+KEY = click.option(
+    "--key-file", "key", callback=_key, metavar="FILE",
+    help="The key that flask cors key printed: records count whose MAC it proves, and no others.",
+)  # fmt: skip
+
 _OPTIONS = (
+    PREFIX,
+    KEY,
     click.option(
         "--since", callback=_time, metavar="TIME", help="From then on: 2026-03-02T08:30 (UTC), or 24h."
     ),
@@ -64,12 +106,16 @@ class Reading(NamedTuple):
         until: The first that is too late; None for none.
         engine: Who counts; None for the best that is installed.
         cache: Where what was read is kept; None for nowhere.
+        grammar: What counts as a record.
+        key: Proves records, of which no others count then; None where all do.
     """
 
     since: str | None
     until: str | None
     engine: str | None
     cache: Path | None
+    grammar: Grammar = DEFAULT
+    key: Key | None = None
 
     def window(self, whole: Window = WHOLE) -> Window:
         """The part of *whole* between the times."""
@@ -77,42 +123,58 @@ class Reading(NamedTuple):
 
     def answers(self, logs: Sequence[str], questions: Sequence[Question], window: Window = WHOLE) -> Answers:
         """What *logs* say; a log that cannot be read is the caller's mistake."""
-        if self._is_to_no_avail():
-            click.echo(f"{self.cache} cannot be written, so what is read is not kept", err=True)
+        self._say_what_is_not_kept()
         try:
             with _progress(logs) as told:
-                return answers(
+                found = answers(
                     logs,
                     questions,
                     window=self.window(window),
                     engine=self.engine,
                     cache=self.cache,
                     told=told,
+                    grammar=self.grammar,
+                    key=self.key,
                 )
         except (LogError, OSError) as error:
             raise click.UsageError(str(error)) from None
+        if found.verification.is_empty:
+            lines = "; ".join(without_records(found.verification))
+            raise click.UsageError(f"nothing in the log is a record: {lines}")
+        return found
 
-    def _is_to_no_avail(self) -> bool:
-        """Whether DuckDB is to keep something where it cannot."""
-        counts = self.engine or installed()
-        return counts == "duckdb" and self.cache is not None and not is_writable(self.cache)
+    def _say_what_is_not_kept(self) -> None:
+        """Tell where DuckDB is to keep something and cannot."""
+        if (self.engine or installed()) == "duckdb" and self.cache is not None:
+            why = why_unusable(self.cache)
+            if why is not None:
+                echo(f"{self.cache} {why}, so what is read is not kept", err=True)
+
+
+def tell_doubts(found: Answers) -> None:
+    """Say on standard error what of the log counts for nothing, whatever the command answers."""
+    doubts = list(doubts_of(found.verification))
+    if doubts:
+        echo(doubts, err=True)
 
 
 def reads(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of `Reading`; it gets that as ``reading``."""
 
     @functools.wraps(function)
-    def command(
+    def command(  # noqa: PLR0913 - one parameter an option
         *args: Any,
         since: str | None,
         until: str | None,
         engine: str | None,
         cache: Path | None,
         no_cache: bool,
+        grammar: Grammar,
+        key: Key | None,
         **given: Any,
     ) -> Any:
         kept = None if no_cache else cache or default_folder()
-        return function(*args, reading=Reading(since, until, engine, kept), **given)
+        return function(*args, reading=Reading(since, until, engine, kept, grammar, key), **given)
 
     return functools.reduce(lambda made, option: option(made), reversed(_OPTIONS), command)
 

@@ -8,15 +8,18 @@ from typing import Any, NamedTuple
 
 import click
 
+from flask_cors_env.answers.engine import Answers
 from flask_cors_env.answers.page import page
+from flask_cors_env.answers.policies import policies
 from flask_cors_env.answers.questions import Window
 from flask_cors_env.answers.report import QUESTIONS, Report, report
 from flask_cors_env.answers.words import account_of, counted, remarks
-from flask_cors_env.cli import asking, names
+from flask_cors_env.cli import asking
 from flask_cors_env.cli.asking import when as _when
 from flask_cors_env.cli.reading import Reading, reads
-from flask_cors_env.cli.render import as_json, table
-from flask_cors_env.core.reason import Verdict
+from flask_cors_env.cli.render import as_json, echo, table
+from flask_cors_env.core.origin import corrected
+from flask_cors_env.core.reason import Reason, Verdict
 
 _PAST = {Verdict.ALLOW: "allowed", Verdict.DENY: "denied", Verdict.SKIP: "skipped"}
 _STANDS = {True: "yes", False: "no longer", None: "not told"}
@@ -25,11 +28,10 @@ _STANDS = {True: "yes", False: "no longer", None: "not told"}
 @click.command()
 @asking.LOGS
 @click.option("--resource", metavar="NAME", help="Only what this resource decided.")
-@click.option("--origin", metavar="ORIGIN", callback=names.origin, help="Only requests of this origin.")
+@click.option("--origin", metavar="ORIGIN", help="Only requests of this origin.")
 @click.option(
     "--reason",
     metavar="REASON",
-    callback=names.reason,
     help="Only decisions with this one among their reasons.",
 )
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Lines of each table.")
@@ -54,10 +56,32 @@ def command(
     asked = reading.window(Window(**narrowed))
     found = reading.answers(logs, QUESTIONS, asked)
     made = report(found, asked)
+    _refuse_unknown(asked, made, found)
     if file is not None:
         _write(file, page(made, ", ".join(logs)))
         return
-    click.echo(as_json(as_value(made)) if as_plain_json else "\n".join(lines(made, top)))
+    echo(as_json(as_value(made)) if as_plain_json else lines(made, top))
+
+
+def _refuse_unknown(asked: Window, made: Report, found: Answers) -> None:
+    """
+    Raise where a name that nothing in the log has explains why no decision was counted.
+
+    Raises:
+        click.BadParameter: With the name that was meant, if there is one like it.
+    """
+    if sum(map(made.total, Verdict)):
+        return
+    if asked.reason is not None and asked.reason not in set(Reason):
+        raise asking.unknown("--reason", asked.reason, Reason)
+    names = {resource.name for policy in policies(found.policies).values() for resource in policy.resources}
+    if asked.resource is not None and asked.resource not in names:
+        raise asking.unknown("--resource", asked.resource, names)
+    if asked.origin is not None:
+        meant = corrected(asked.origin)
+        if asked.origin not in {"null", meant}:
+            raise asking.unknown("--origin", asked.origin, () if meant is None else (meant,), cutoff=0)
+        echo(f"no request of {asked.origin} is in this part of the log", err=True)
 
 
 def _write(file: Path, text: str) -> None:
@@ -77,6 +101,7 @@ def as_value(made: Report) -> dict[str, Any]:
         "policies": _values(made.uses),
         "denied": _values(made.refusals),
         "near_misses": _values(made.near_misses),
+        "let_in": _values(made.admissions),
         "routes": _values(made.routes),
         "entries": _values(made.entries),
         "allows_are_told": made.allows_are_told,
@@ -97,6 +122,12 @@ def as_value(made: Report) -> dict[str, Any]:
             "torn": account.torn,
             "duplicates": sum(writer.duplicates for writer in account.writers),
             "foreign": account.foreign,
+            "inside": account.inside,
+            "contradicting": list(account.contradicting),
+            "unknown": account.unknown,
+            "files_without_a_record": list(account.empty),
+            "sealed": account.sealing is not None,
+            **({} if account.sealing is None else {"sealing": account.sealing.value()}),
             "undated": made.undated,
         },
     }
@@ -176,6 +207,12 @@ def _sections(made: Report) -> Iterator[_Section]:
         ("REQUESTS", "ROUTE", "RESOURCE", "WHY", "LAST"),
         [(r.requests, r.text, r.resource, r.reasons, _when(r.last)) for r in made.routes],
     )
+    yield _Section(
+        "Let in",
+        ("REQUESTS", "ORIGIN", "BY THE ENTRY", "RESOURCE", "SERVICE", "SINCE", "LAST"),
+        [(a.requests, a.origin, a.entry, a.resource, a.service, _when(a.first), _when(a.last))
+         for a in made.admissions],
+    )  # fmt: skip
     yield from _entries(made)
     yield _Section(
         "Hours with many denials",

@@ -7,6 +7,7 @@ import os
 import select
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple, TypeGuard
@@ -16,12 +17,17 @@ import click
 from flask_cors_env.answers.columns import event_of, timestamp_of
 from flask_cors_env.answers.files import STDIN
 from flask_cors_env.answers.following import Follower
-from flask_cors_env.answers.lines import Record, Torn, read, records
+from flask_cors_env.answers.lines import Found, Grammar, Record
+from flask_cors_env.answers.seals import Seals
+from flask_cors_env.answers.words import unproved
 from flask_cors_env.audit.event import DECISION, POLICY_CHANGED, POLICY_LOADED, POLICY_REJECTED, unescape
 from flask_cors_env.audit.render import render_console
-from flask_cors_env.cli import names
+from flask_cors_env.audit.seal import Key
+from flask_cors_env.cli import asking, names
 from flask_cors_env.cli.asking import safe
-from flask_cors_env.core.reason import Verdict
+from flask_cors_env.cli.reading import KEY, PREFIX
+from flask_cors_env.cli.render import as_json_line, echo
+from flask_cors_env.core.reason import Reason, Verdict
 
 #: Seconds between two looks at the file.
 _PAUSE = 0.2
@@ -35,7 +41,9 @@ _PAUSE = 0.2
 @click.option("--deny", "denials", is_flag=True, help="Denials only.")
 @click.option("--origin", callback=names.origin, help="Requests of this origin only.")
 @click.option("--resource", help="What this resource governs only.")
-@click.option("--reason", callback=names.reason, help="Decisions with this one among their reasons only.")
+@click.option("--reason", help="Decisions with this one among their reasons only.")
+@PREFIX
+@KEY
 @click.option("--json", "as_plain_json", is_flag=True, help="Print JSON, one record a line.")
 def command(  # noqa: PLR0913 - one parameter an option
     *,
@@ -45,14 +53,21 @@ def command(  # noqa: PLR0913 - one parameter an option
     origin: str | None,
     resource: str | None,
     reason: str | None,
+    grammar: Grammar,
+    key: Key | None,
     as_plain_json: bool,
 ) -> None:
     """Follow LOG as it is written and rotated, in sentences. - is standard input, from its beginning."""
+    if reason is not None and reason not in set(Reason):
+        raise asking.unknown("--reason", reason, Reason)
     wanted = Wanted(denials=denials, origin=origin, resource=resource, reason=reason)
     try:
+        records = (
+            followed(log, count, wanted, grammar) if key is None else proved(log, count, wanted, grammar, key)
+        )
         workers = Workers()
-        for record in followed(log, count, wanted):
-            click.echo(_as_line(record) if as_plain_json else sentence(record))
+        for record in records:
+            echo(as_json_line(record) if as_plain_json else sentence(record))
             told = workers.disagree(record)
             if told:
                 click.echo(told, err=as_plain_json)
@@ -102,9 +117,9 @@ class Wanted(NamedTuple):
     resource: str | None = None
     reason: str | None = None
 
-    def takes(self, record: Record | Torn | None) -> TypeGuard[Record]:
+    def takes(self, record: Found) -> TypeGuard[Record]:
         """Whether *record* is one that is asked for."""
-        if record is None or isinstance(record, Torn):
+        if not isinstance(record, dict):
             return False
         return not any(self) or (event_of(record) == DECISION and self._fits(record))
 
@@ -117,18 +132,42 @@ class Wanted(NamedTuple):
         )
 
 
-def followed(log: str, count: int, wanted: Wanted) -> Iterator[Record]:
+def followed(log: str, count: int, wanted: Wanted, grammar: Grammar) -> Iterator[Record]:
     """The last *count* records of *log* that are wanted, then those that are written from now on."""
     if log == STDIN:
-        yield from _wanted(records(sys.stdin.buffer), wanted)
+        yield from _wanted(grammar.records(sys.stdin.buffer), wanted)
         return
     with Follower(log) as follower:
-        last = follower.last(count, lambda line: any(map(wanted.takes, read(line))))
+        last = follower.last(count, lambda line: any(map(wanted.takes, grammar.records([line]))))
         lines = chain(last, follower.lines(_pause()))
-        yield from _wanted(records(lines), wanted)
+        yield from _wanted(grammar.records(lines), wanted)
 
 
-def _wanted(found: Iterator[Record | Torn | None], wanted: Wanted) -> Iterator[Record]:
+def proved(log: str, count: int, wanted: Wanted, grammar: Grammar, key: Key) -> Iterator[Record]:
+    """
+    The same of the records that *key* proves; others are named on standard error.
+
+    The file is read from its beginning, since a record's key follows from those before.
+    """
+    seals = Seals(key)
+    if log == STDIN:
+        yield from _wanted(seals.proved(grammar.records(sys.stdin.buffer)), wanted)
+        _tell_unproved(seals)
+        return
+    with Follower(log) as follower:
+        so_far = _wanted(seals.proved(grammar.records(follower.lines(lambda: False))), wanted)
+        yield from deque(so_far, maxlen=count)
+        _tell_unproved(seals)
+        yield from _wanted(seals.proved(grammar.records(follower.lines(_pause()))), wanted)
+
+
+def _tell_unproved(seals: Seals) -> None:
+    lines = list(unproved(seals.judged()))
+    if lines:
+        echo(lines, err=True)
+
+
+def _wanted(found: Iterator[Found], wanted: Wanted) -> Iterator[Record]:
     return (record for record in found if wanted.takes(record))
 
 
@@ -157,7 +196,3 @@ def sentence(record: Record) -> str:
     plain["timestamp"] = timestamp_of(record) or plain.get("timestamp")
     level = str(plain.get("level", ""))
     return render_console(None, level, plain).decode().removesuffix("\n")
-
-
-def _as_line(record: Record) -> str:
-    return json.dumps(record, separators=(",", ":"))

@@ -11,8 +11,8 @@ from flask_cors_env.answers.blame import Blame, Cause, Since, Standing, Turn, bl
 from flask_cors_env.answers.words import counted
 from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
-from flask_cors_env.cli.reading import Reading, reads
-from flask_cors_env.cli.render import as_json, table
+from flask_cors_env.cli.reading import Reading, reads, tell_doubts
+from flask_cors_env.cli.render import as_json, echo, table
 from flask_cors_env.core.origin import corrected
 
 _HEAD = ("SINCE", "RESOURCE", "POLICY", "BY", "ORIGIN IS", "ENTRY")
@@ -27,13 +27,14 @@ def command(*, origin: str, logs: tuple[str, ...], reading: Reading, as_plain_js
     """Say since when ORIGIN is let in. The change of policy is named, and the entry."""
     asked = question(origin)
     told = reading.answers(logs, [asked])
+    tell_doubts(told)
     found = blame(origin, told.policies, told.rows[asked.name])
     hint = _hint(origin)
     if not found.turns:
         raise click.UsageError(f"the log tells of no policy, and of no request of this origin{hint}")
     if hint:
-        click.echo(f"{clean(origin)} is taken as it is written{hint}", err=True)
-    click.echo(as_json(_as_value(found)) if as_plain_json else "\n".join(_lines(found)))
+        echo(f"{clean(origin)} is taken as it is written{hint}", err=True)
+    echo(as_json(_as_value(found)) if as_plain_json else _lines(found))
 
 
 def _hint(origin: str) -> str:

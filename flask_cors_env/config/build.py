@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any, NamedTuple
 
 from flask_cors_env.config.advice import ResourceAdvice, Standing
-from flask_cors_env.config.environment import DEVELOPMENT, PRODUCTION, Environment, Signs, detect
-from flask_cors_env.config.errors import CORSConfigError, Fault, FaultyValueError, Problem, shown
+from flask_cors_env.config.environment import Environment, detect
+from flask_cors_env.config.errors import CORSConfigError, Fault, Problem, shown
 from flask_cors_env.config.files import read_env_file, read_policy_file
 from flask_cors_env.config.layers import (
     APP_CONFIG,
@@ -36,19 +38,19 @@ from flask_cors_env.config.layers import (
     read_variables,
 )
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
-from flask_cors_env.config.settings import SETTINGS, VARIABLES, default, loopback_origins
+from flask_cors_env.config.settings import CLOSES_PUBLIC, SETTINGS, default, loopback_origins
 from flask_cors_env.config.shown import spelled, written
-from flask_cors_env.config.sources import Merged, merge
-from flask_cors_env.config.values import OriginValue, is_blank, scalar
+from flask_cors_env.config.sources import Merged, Stack, merge
+from flask_cors_env.config.values import OriginValue, scalar
+from flask_cors_env.core.environments import DEVELOPMENT, PRODUCTION
+from flask_cors_env.core.fields import DEFAULT, SPELLED
 from flask_cors_env.core.origin import ANY, Origins
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
-from flask_cors_env.core.policy import DEFAULT, HeaderNames, Policy, Resource, contradictions, path_entries
+from flask_cors_env.core.policy import Policy, Resource, contradictions, path_entries
 from flask_cors_env.core.remedy import Advice
 
 _EVERYWHERE = (parse_path("/*"),)
 _EVERYONE = OriginValue((ANY,))
-#: What says who may do what, and so contradicts PUBLIC; a view that sets one is public no longer.
-_CLOSES_PUBLIC = ("ORIGINS", "METHODS", "ALLOW_CREDENTIALS")
 
 
 #: Stands for a resource that does not exist yet.
@@ -99,6 +101,7 @@ class Inputs:
         whole: Whether paths are governed, and not only the scopes.
         sink_fault: Says what is wrong with the file that the audit log is to go to, or None where nothing is.
             Not asked where that is another machine's, or open already.
+        key_fault: Likewise of the key file: whether it cannot be read, else replaced; and a sentence.
     """
 
     environ: Mapping[str, str]
@@ -118,6 +121,7 @@ class Inputs:
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
     sink_fault: Callable[[str], str | None] | None = None
+    key_fault: Callable[[str], tuple[bool, str] | None] | None = None
 
 
 class Leaf(NamedTuple):
@@ -208,8 +212,8 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
         warnings = _of_level(findings, Level.WARN)
         raise CORSConfigError(errors, str(environment), fallback=environment.fallback, warnings=warnings)
     return Built(
-        policy=Policy(draft.governed, environment=environment.name, outside=draft.outside),
-        bases=tuple(draft.bases),
+        policy=Policy(draft.governed, environment=environment.name, outside=draft.outside.resource),
+        bases=draft.bases,
         environment=environment,
         warnings=_of_level(findings, Level.WARN),
         notes=_of_level(findings, Level.INFO),
@@ -235,49 +239,27 @@ class _Sources:
     """
 
     def __init__(self, inputs: Inputs, as_environment: str | None) -> None:
-        self.files: tuple[str, ...] = ()
         config = read_variables(inputs.config, APP_CONFIG, Kind.CONFIG)
         process = read_variables(inputs.environ, PROCESS, lines=inputs.env_lines)
         own = _own_arguments(inputs)
         asked = Layer(COMMAND_LINE)
         asked.add(("ENV",), "--as", as_environment)
         around = inputs.environ if inputs.around is None else inputs.around
-        env_file = self._env_file([config, process, own], around)
+        named = _guide([config, process, own], "ENV_FILE")
+        env_file = [read_env_file(stack.value, stack.top, around) for stack in named if stack.value]
         guides = [config, *env_file, process, own, asked]
-        self.environment = inputs.known or detect(
-            Signs(_named(guides), inputs.environ, inputs.debug, inputs.testing, inputs.command, inputs.server)
-        )
-        policy_file = self._policy_file(guides)
-        self.layers = [config, *policy_file, *env_file, process, own, asked, *_arguments(inputs)]
-
-    def _env_file(self, layers: Sequence[Layer], around: Mapping[str, str]) -> list[Layer]:
-        return [read_env_file(path, entry, around) for entry, path in self._file(layers, "ENV_FILE")]
-
-    def _policy_file(self, layers: Sequence[Layer]) -> list[Layer]:
-        named = self._file(layers, "CONFIG_FILE")
-        return [
-            found for entry, path in named for found in read_policy_file(path, self.environment.name, entry)
-        ]
-
-    def _file(self, layers: Sequence[Layer], setting: str) -> list[tuple[Entry, str]]:
-        """The file that *setting* names, if it names one, with what named it."""
-        entry, path = _strongest(layers, setting)
-        if entry is None or path is None:
-            return []
-        self.files = (*self.files, path)
-        return [(entry, path)]
+        self.environment = inputs.known or detect(_named(guides), inputs)
+        files = [stack for stack in _guide(guides, "CONFIG_FILE") if stack.value]
+        policy_file = [read_policy_file(s.value, self.environment.name, s.top) for s in files]
+        self.files = tuple(stack.value for stack in (*named, *files) if stack.value)
+        self.layers = [config, *chain(*policy_file), *env_file, process, own, asked, *_arguments(inputs)]
 
 
-def _strongest(layers: Sequence[Layer], setting: str) -> tuple[Entry | None, str | None]:
-    """What sets *setting* of the app, and its value; no value where it does not parse: that is told later."""
-    entries = (entry for layer in reversed(layers) for entry in layer.entries if entry.path == (setting,))
-    found = next((entry for entry in entries if not is_blank(entry.value)), None)
-    if found is None:
-        return None, None
-    try:
-        return found, VARIABLES[setting].parse(found.value)
-    except FaultyValueError:
-        return found, None
+def _guide(layers: Sequence[Layer], setting: str) -> list[Stack]:
+    """Return what sets *setting* of the app, if anything does; without a value where it does not parse."""
+    path = (setting,)
+    found = [Layer(at.source, at.kind, [e for e in at.entries if e.path == path]) for at in layers]
+    return list(merge(found).stacks())
 
 
 def _own_arguments(inputs: Inputs) -> Layer:
@@ -301,21 +283,113 @@ def _arguments(inputs: Inputs) -> Iterator[Layer]:
 
 def _named(layers: Sequence[Layer]) -> Environment | None:
     """The environment that an argument or CORS_ENV names; an unknown name is judged as production."""
-    entry, name = _strongest(layers, "ENV")
-    if entry is None:
-        return None
-    if name is None:
-        return Environment(PRODUCTION, f"{entry.variable} names none that is known")
-    where = "" if entry.source in {PROCESS, ARGUMENTS, COMMAND_LINE} else f" in {entry.source}"
-    return Environment(name, f"{entry.variable}={scalar(entry.value)}{where}")
+    for stack in _guide(layers, "ENV"):
+        entry = stack.top
+        if stack.value is None:
+            return Environment(PRODUCTION, f"{entry.variable} names none that is known")
+        where = "" if entry.source in {PROCESS, ARGUMENTS, COMMAND_LINE} else f" in {entry.source}"
+        return Environment(stack.value, f"{entry.variable}={scalar(entry.value)}{where}")
+    return None
+
+
+class _Part:
+    """
+    The settings of one resource, in one environment, and what they make.
+
+    Attributes:
+        name: The resource's.
+        owners: Whose settings hold, its own first: a setting's value is the first owner's that sets it, else
+            the default. The app is the last owner, at the empty path.
+        stacks: What sets each setting.
+        closed_by: Those of `CLOSES_PUBLIC` that the resource itself sets, to anything but false.
+        is_public: Whether it is everyone's; a view that says for whom is public no longer.
+        resource: What comes of it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        owners: tuple[Path, ...],
+        merged: Merged,
+        environment: str,
+        advise: Callable[[_Part], Advice],
+    ) -> None:
+        self.name = name
+        self.owners = owners
+        self.stacks = ChainMap(*(merged.owners.get(owner, {}) for owner in owners))
+        self._environment = environment
+        own = self.stacks.maps[0]
+        self.closed_by = [s for s in CLOSES_PUBLIC if s in own and own[s].value is not False]
+        self.is_public = bool(self.value("PUBLIC")) and not (is_scope(owners[0]) and self.closed_by)
+        self.resource = self._resource(advise(self))
+
+    def value(self, setting: str) -> Any:
+        """Return the value that holds: of a faulty one what is right of it, else the default."""
+        stack = self.stacks.get(setting)
+        return default(setting, self._environment) if stack is None or stack.value is None else stack.value
+
+    def problem(self, setting: str, fault: Fault, rule: str | None = None) -> Problem:
+        """Give *fault* the place of *setting*, which somebody set."""
+        return self.stacks[setting].top.problem(fault, rule)
+
+    @property
+    def terms(self) -> tuple[bool, frozenset[str]]:
+        """On which terms its values are judged: whether with credentials, and which rules are off."""
+        return bool(self.value("ALLOW_CREDENTIALS")) and not self.is_public, self.value("UNSAFE_ALLOW")
+
+    @property
+    def origins(self) -> OriginValue:
+        """The value of its origins; that of PUBLIC aside."""
+        return self._origins(credentials=self.terms[0])
+
+    @property
+    def owner(self) -> Path:
+        """Where a new value of it belongs: itself, or the app, where no variable can name it."""
+        owners = (owner for owner in self.owners if not is_scope(owner))
+        return next(owner for owner in owners if not owner or not owner[1].startswith("/"))
+
+    def _resource(self, advice: Advice) -> Resource:
+        credentials = self.value("ALLOW_CREDENTIALS") and not self.is_public
+        origins = _EVERYONE if self.is_public else self._origins(credentials=credentials)
+        fields: dict[str, Any] = {
+            "paths": self._paths(),
+            "origins": origins.prepared,
+            "origin_function": origins.function,
+            "allow_credentials": credentials,
+            "defaulted": self._defaulted(),
+        }
+        if self.is_public:
+            fields["methods"] = frozenset({"GET", "HEAD"})
+        for setting, (attribute, of, *_) in SPELLED.items():
+            if attribute not in fields:
+                fields[attribute] = of.parse(self.value(setting))
+        return Resource(name=self.name, advice=advice, **fields)
+
+    def _paths(self) -> tuple[PathPattern, ...]:
+        """Return its own paths: none are inherited."""
+        stack = self.stacks.maps[0].get("PATH")
+        paths: tuple[PathPattern, ...] = (stack and stack.value) or ()
+        return paths if self.owners[0] else _EVERYWHERE
+
+    def _origins(self, *, credentials: bool) -> OriginValue:
+        if credentials and self._environment == DEVELOPMENT and "ORIGINS" not in self.stacks:
+            return loopback_origins()
+        value: OriginValue = self.value("ORIGINS")
+        return value
+
+    def _defaulted(self) -> frozenset[str]:
+        settings = {"ALLOW_HEADERS"} if self.is_public else {"ORIGINS", "ALLOW_HEADERS"}
+        return frozenset(settings - self.stacks.keys() if self._environment == DEVELOPMENT else ())
 
 
 class _Draft:
     """
     The resources that merged settings make in one environment, and all that is wrong with them.
 
-    Every resource has a chain of owners, its own first: a setting's value is the first owner's that sets it,
-    else the default. The app is the last owner, at the empty path.
+    Attributes:
+        app: The values of the app's own settings, by name, defaults included.
+        bases: The resources that paths fall under.
+        governed: Those that the policy has.
     """
 
     def __init__(self, merged: Merged, found: Environment, inputs: Inputs) -> None:
@@ -323,64 +397,141 @@ class _Draft:
         self._environment = environment = found.name
         self._fallback = found.fallback
         self._inputs = inputs
-        self._scopes = {scope.name: scope for scope in inputs.scopes}
-        self._prepared: dict[int, Origins] = {}
-        self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app} | merged.app
-        names = sorted({path[1] for path in merged.stacks if len(path) > 1 and not is_scope(path)})
-        self._chains: dict[str, tuple[Path, ...]] = {name: ((RESOURCES, name), ()) for name in names}
-        self._chains = self._chains or {DEFAULT: ((),)}
-        self.bases = [self._resource(name) for name in self._chains]
+        self._sources = {scope.name: scope.source for scope in inputs.scopes}
+        self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app}
+        self.app |= {name: stack.value for name, stack in merged.app.items() if stack.value is not None}
+        owners: dict[str, tuple[Path, ...]] = {
+            owner[1]: (owner, ()) for owner in sorted(merged.owners) if owner and not is_scope(owner)
+        } or {DEFAULT: ((),)}
+        self._bases = [_Part(name, of, merged, environment, self._advice) for name, of in owners.items()]
         for scope in inputs.scopes:
-            base = self._chains.get(scope.base or "", ((),))  # no resource is called nothing
-            self._chains[scope.name] = ((RESOURCES, scope.name), *base)
-        self.scoped = [self._resource(scope.name) for scope in inputs.scopes]
-        self.governed = self.bases + self.scoped if inputs.whole else self.scoped
-        self._chains[_OUTSIDE] = ((RESOURCES, _OUTSIDE), ())
-        self.outside = self._resource(_OUTSIDE)
+            inherited = owners.get(scope.base or "", ((),))  # no resource is called nothing
+            owners[scope.name] = ((RESOURCES, scope.name), *inherited)
+        scoped = [
+            _Part(scope.name, owners[scope.name], merged, environment, self._advice)
+            for scope in inputs.scopes
+        ]
+        self._parts = [*self._bases, *scoped]
+        self._governed = self._parts if inputs.whole else scoped
+        self.bases = tuple(part.resource for part in self._bases)
+        self.governed = tuple(part.resource for part in self._governed)
+        own = (RESOURCES, _OUTSIDE)
+        self.outside = _Part(_OUTSIDE, (own, ()), merged, environment, self._advice)
+
+    def _advice(self, part: _Part) -> Advice:
+        return ResourceAdvice(
+            environment=self._environment,
+            fallback=self._fallback,
+            look=functools.partial(self._standing, part),
+            level=functools.partial(self._level_of_new, part),
+            why_no_credentials=functools.partial(self._why_no_credentials, part),
+            public=part.is_public,
+            has_credentials=lambda: any(credentials for credentials, _ in self._terms_of_new(part)),
+            why_no_resource=self._why_no_resource,
+        )
+
+    def _why_no_resource(self) -> str | None:
+        """Say why a resource for another path would not help; None where it would."""
+        if not self._inputs.whole:
+            return "Nothing governs the path: call CORS(app), or decorate the view with @cross_origin."
+        found = (f.problem for f in self._against_rules(self.outside, set()) if f.level is Level.ERROR)
+        problem = next(chain(_contradictory(self.outside), found), None)
+        if problem is None:
+            return None
+        cause = f"{problem.variable} {problem.sentence}"
+        return f"A resource for the path would inherit what is refused: {cause} Change that first."
+
+    def _standing(self, part: _Part, setting: str) -> Standing:
+        """Say how a setting stands: a switch is changed on the resource itself, a list where it stands."""
+        value = part.origins if setting == "ORIGINS" else part.value(setting)
+        is_flag, is_new = isinstance(value, bool), part.name == _OUTSIDE
+        stack = part.stacks.get(setting)
+        if stack is not None and (setting in part.stacks.maps[0] or not (is_flag or is_new)):
+            return Standing(stack.top, part.owners[0], value)
+        if is_new and setting == "ORIGINS":
+            value = OriginValue()
+        source = self._sources.get(part.name, "") if is_flag else ""
+        return Standing(None, part.owner, value, source)
+
+    def _level_of_new(self, part: _Part, rule: Rule) -> Level:
+        """Say how bad a new origin is that breaks *rule*, in the worst of the resources that would get it."""
+        terms = self._terms_of_new(part)
+        levels = [self._level(rule, unsafe, credentials=credentials) for credentials, unsafe in terms]
+        return max(levels, key=list(Level).index)
+
+    def _terms_of_new(self, part: _Part) -> set[tuple[bool, frozenset[str]]]:
+        """Say on which terms a new origin of *part* would be judged: those of all that would get it."""
+        stack = None if part.name == _OUTSIDE else part.stacks.get("ORIGINS")
+        key = part.owner if stack is None else id(stack)
+        return self._sharing.get(key) or {part.terms}
+
+    @functools.cached_property
+    def _sharing(self) -> dict[object, set[tuple[bool, frozenset[str]]]]:
+        """The terms of all resources, by what sets their origins, or by whose new origins would be theirs."""
+        found: dict[object, set[tuple[bool, frozenset[str]]]] = {}
+        for part in self._parts:
+            stack = part.stacks.get("ORIGINS")
+            for key in part.owners if stack is None else [id(stack)]:
+                found.setdefault(key, set()).add(part.terms)
+        return found
+
+    def _why_no_credentials(self, part: _Part) -> str | None:
+        """Say why credentials cannot be allowed; None where they can."""
+        own = part.owners[0]
+        alike = (other for other in self._parts if other is part or (own and own in other.owners))
+        return next(filter(None, map(self._against_credentials, alike)), None)
+
+    def _against_credentials(self, part: _Part) -> str | None:
+        advice, unsafe = part.resource.advice, part.terms[1]
+        for found in contradictions(replace(part.resource, allow_credentials=True)):
+            where, place = advice.place(found.setting).text, advice.place("ALLOW_CREDENTIALS")
+            return f"{found.message} Change {where} first, and then set {place.text} to {place.true}."
+        for setting in JUDGED:
+            for rule, fault in broken(setting, part.resource):
+                if self._level(rule, unsafe, credentials=True) is Level.ERROR:
+                    where = f"{self._environment.capitalize()} forbids credentials here (rule {rule.id})"
+                    return f"{where}: {setting.lower()} has {shown(fault.value)}, which {rule.message}"
+        return None
 
     def leaves(self) -> Iterator[Leaf]:
         """Every value, with where it comes from and what it hides."""
         for setting in SETTINGS:
             if not setting.for_resource:
-                yield self._told("", setting.name, (setting.name,), self.app[setting.name])
-        for resource in self.bases + self.scoped:
+                stack = self._merged.app.get(setting.name)
+                yield self._told("", setting.name, stack, self.app[setting.name])
+        for part in self._parts:
             for setting in SETTINGS:
-                if setting.for_resource and (setting.for_app or self._chains[resource.name][0]):
-                    value = written(resource, setting.name, self._value(resource.name, setting.name))
-                    yield self._told(
-                        resource.name, setting.name, self._source(resource.name, setting.name), value
-                    )
+                if setting.for_resource and (setting.for_app or part.owners[0]):
+                    value = written(part.resource, setting.name, part.value(setting.name))
+                    decides = "PUBLIC" if part.is_public and setting.name in CLOSES_PUBLIC else setting.name
+                    yield self._told(part.name, setting.name, part.stacks.get(decides), value)
 
-    def _source(self, resource: str, setting: str) -> Path | None:
-        """The leaf that decides the value: for what PUBLIC means, PUBLIC."""
-        decides = setting in _CLOSES_PUBLIC and self._is_public(resource)
-        return self._leaf(resource, "PUBLIC" if decides else setting)
-
-    def _told(self, resource: str, setting: str, leaf: Path | None, value: Any) -> Leaf:
-        stack = self._merged.stacks.get(leaf or (), [])
-        texts = [f"{entry.variable} in {entry.source}" for entry in stack]
+    def _told(self, resource: str, setting: str, stack: Stack | None, value: Any) -> Leaf:
+        texts = [f"{entry.variable} in {entry.source}" for entry in stack.entries] if stack else []
         source = texts[0] if texts else f"default of {self._environment}"
-        if setting == "ORIGINS" and isinstance(value, Origins) and value and not texts:
-            source += " where credentials are on" if not value.any else ""
+        if setting == "ORIGINS" and not texts and isinstance(value, Origins) and value and not value.any:
+            source += " where credentials are on"
         return Leaf(resource, setting, value, source, tuple(texts[1:]))
 
     def findings(self) -> Iterator[_Finding]:
-        """All that is wrong, of whatever level."""
+        """Report all that is wrong, of whatever level."""
         for problem in self._merged.problems:
             if not self._is_ignored(problem):
                 yield _Finding(problem, self._level_of_name(problem))
         for problem in self._merged.notes:
             yield _Finding(problem, Level.INFO)
-        for resource in self.bases:
-            yield from self._incomplete(resource)
-        seen: set[tuple[Path, bool, frozenset[str]]] = set()
-        for resource in self.bases + self.scoped:
-            yield from self._contradictory(resource)
-            yield from self._against_rules(resource, seen)
-        yield from self._overlapping()
+        for problem in chain(*map(_incomplete, self._bases)):
+            yield _Finding(problem, Level.ERROR)
+        seen: set[tuple[int, bool, frozenset[str]]] = set()
+        for part in self._parts:
+            for problem in _contradictory(part):
+                yield _Finding(problem, Level.ERROR)
+            yield from self._against_rules(part, seen)
+        for problem in (*self._overlapping(), *self._sink()):
+            yield _Finding(problem, Level.ERROR)
         yield from self._unused()
         yield from self._unread()
-        yield from self._sink()
+        yield from self._key()
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""
@@ -400,292 +551,118 @@ class _Draft:
         level = rule.level(self._environment, credentials=credentials)
         return Level.WARN if level is Level.ERROR and rule.id in unsafe else level
 
-    def _leaf(self, resource: str, setting: str) -> Path | None:
-        """Where the resource's value comes from; None where nobody sets it."""
-        leaves = ((*owner, setting) for owner in self._chains[resource])
-        return next((leaf for leaf in leaves if leaf in self._merged.stacks), None)
-
-    def _value(self, resource: str, setting: str) -> Any:
-        leaf = self._leaf(resource, setting)
-        value = None if leaf is None else self._merged.values.get(leaf)
-        return default(setting, self._environment) if value is None else value
-
-    def _own(self, resource: str) -> list[str]:
-        """Those of `_CLOSES_PUBLIC` that the resource itself sets, to anything but false."""
-        leaves = {setting: (*self._chains[resource][0], setting) for setting in _CLOSES_PUBLIC}
-        stacks, values = self._merged.stacks, self._merged.values
-        return [s for s, leaf in leaves.items() if leaf in stacks and values.get(leaf) is not False]
-
-    def _is_public(self, resource: str) -> bool:
-        """Whether it is everyone's; a view that says for whom is public no longer."""
-        is_closed = is_scope(self._chains[resource][0]) and self._own(resource)
-        return bool(self._value(resource, "PUBLIC")) and not is_closed
-
-    def _resource(self, name: str) -> Resource:
-        public = self._is_public(name)
-        credentials = self._value(name, "ALLOW_CREDENTIALS") and not public
-        origins = _EVERYONE if public else self._origins(name, credentials=credentials)
-        return Resource(
-            name=name,
-            paths=self._paths(name),
-            origins=self._prepare(origins),
-            origin_function=origins.function,
-            methods=frozenset({"GET", "HEAD"}) if public else self._value(name, "METHODS"),
-            allow_headers=HeaderNames(self._value(name, "ALLOW_HEADERS")),
-            expose_headers=self._value(name, "EXPOSE_HEADERS"),
-            allow_credentials=credentials,
-            max_age=self._value(name, "MAX_AGE"),
-            enforce=self._value(name, "ENFORCE"),
-            enabled=self._value(name, "ENABLED"),
-            defaulted=self._defaulted(name, public=public),
-            advice=self._advice(name, public=public),
-        )
-
-    def _origins(self, name: str, *, credentials: bool) -> OriginValue:
-        if credentials and self._environment == DEVELOPMENT and self._leaf(name, "ORIGINS") is None:
-            return loopback_origins()
-        value: OriginValue = self._value(name, "ORIGINS")
-        return value
-
-    def _prepare(self, value: OriginValue) -> Origins:
-        """*value* prepared: once, however many resources inherit it. Values live as long as the draft."""
-        if id(value) not in self._prepared:
-            self._prepared[id(value)] = Origins(value.patterns)
-        return self._prepared[id(value)]
-
-    def _defaulted(self, name: str, *, public: bool) -> frozenset[str]:
-        if self._environment != DEVELOPMENT:
-            return frozenset()
-        settings = ("ALLOW_HEADERS",) if public else ("ORIGINS", "ALLOW_HEADERS")
-        return frozenset(setting for setting in settings if self._leaf(name, setting) is None)
-
-    def _advice(self, name: str, *, public: bool = False) -> ResourceAdvice:
-        return ResourceAdvice(
-            environment=self._environment,
-            fallback=self._fallback,
-            look=functools.partial(self._standing, name),
-            level=functools.partial(self._level_of_new, name),
-            why_no_credentials=functools.partial(self._why_no_credentials, name),
-            public=public,
-            has_credentials=lambda: any(credentials for credentials, _ in self._terms_of_new(name)),
-            why_no_resource=self._why_no_resource,
-        )
-
-    def _why_no_resource(self) -> str | None:
-        """Why a resource for another path would not help, in sentences; None where it would."""
-        if not self._inputs.whole:
-            return "Nothing governs the path: call CORS(app), or decorate the view with @cross_origin."
-        found = [*self._contradictory(self.outside), *self._against_rules(self.outside, set())]
-        problem = next((finding.problem for finding in found if finding.level is Level.ERROR), None)
-        if problem is None:
-            return None
-        cause = f"{problem.variable} {problem.sentence}"
-        return f"A resource for the path would inherit what is refused: {cause} Change that first."
-
-    def _standing(self, name: str, setting: str) -> Standing:
-        """How a setting stands; a switch is changed on the resource itself, a list where it stands."""
-        value, own, scope = self._value(name, setting), self._chains[name][0], self._scopes.get(name)
-        is_flag = isinstance(value, bool)
-        if setting == "ORIGINS":
-            value = self._origins(name, credentials=self._terms_of(name)[0])
-        leaf = self._leaf(name, setting)
-        if leaf is not None and (leaf[:-1] == own or not (is_flag or name == _OUTSIDE)):
-            return Standing(self._merged.stacks[leaf][0], own, value)
-        if setting == "ORIGINS" and name == _OUTSIDE:
-            value = OriginValue()
-        if scope is not None and is_flag:
-            return Standing(None, own, value, scope.source)
-        return Standing(None, self._owner(name), value)
-
-    def _owner(self, name: str) -> Path:
-        """Where a new value of the resource belongs: itself, or the app, where no variable can name it."""
-        owners = (owner for owner in self._chains[name] if not is_scope(owner))
-        return next(owner for owner in owners if not owner or not owner[1].startswith("/"))
-
-    def _level_of_new(self, name: str, rule: Rule) -> Level:
-        """How bad a new origin is that breaks *rule*, in the worst of the resources that would get it."""
-        terms = self._terms_of_new(name)
-        levels = [self._level(rule, unsafe, credentials=credentials) for credentials, unsafe in terms]
-        return max(levels, key=list(Level).index)
-
-    def _terms_of_new(self, name: str) -> set[tuple[bool, frozenset[str]]]:
-        """On which terms a new origin of the resource would be judged: those of all that would get it."""
-        leaf = None if name == _OUTSIDE else self._leaf(name, "ORIGINS")
-        return self._sharing.get(leaf or (*self._owner(name), "ORIGINS")) or {self._terms_of(name)}
-
-    @functools.cached_property
-    def _sharing(self) -> dict[Path, set[tuple[bool, frozenset[str]]]]:
-        """By the leaf that says, or would say, their origins: on which terms resources are judged."""
-        found: dict[Path, set[tuple[bool, frozenset[str]]]] = {}
-        for resource in self.bases + self.scoped:
-            leaf = self._leaf(resource.name, "ORIGINS")
-            unset = [(*owner, "ORIGINS") for owner in self._chains[resource.name]]
-            for place in unset if leaf is None else [leaf]:
-                found.setdefault(place, set()).add(self._terms_of(resource.name))
-        return found
-
-    def _terms_of(self, name: str) -> tuple[bool, frozenset[str]]:
-        credentials = bool(self._value(name, "ALLOW_CREDENTIALS")) and not self._is_public(name)
-        return credentials, self._value(name, "UNSAFE_ALLOW")
-
-    def _why_no_credentials(self, name: str) -> str | None:
-        """Why credentials cannot be allowed, in sentences; None where they can."""
-        own = self._chains[name][0]
-        for resource in self.bases + self.scoped:
-            if resource.name == name or (own and own in self._chains[resource.name]):
-                why = self._against_credentials(resource)
-                if why is not None:
-                    return why
-        return None
-
-    def _against_credentials(self, resource: Resource) -> str | None:
-        advice, unsafe = resource.advice, self._value(resource.name, "UNSAFE_ALLOW")
-        for found in contradictions(replace(resource, allow_credentials=True)):
-            where = advice.place(found.setting).text
-            return f"{found.message} Change {where} first, and then set {_switch(advice)}."
+    def _against_rules(self, part: _Part, seen: set[tuple[int, bool, frozenset[str]]]) -> Iterator[_Finding]:
+        """Report what breaks a rule; a value that several inherit alike is judged once, a default never."""
+        unsafe, credentials = part.value("UNSAFE_ALLOW"), part.resource.allow_credentials
         for setting in JUDGED:
-            for rule, fault in broken(setting, resource):
-                if self._level(rule, unsafe, credentials=True) is Level.ERROR:
-                    where = f"{self._environment.capitalize()} forbids credentials here (rule {rule.id})"
-                    return f"{where}: {setting.lower()} has {shown(fault.value)}, which {rule.message}"
-        return None
-
-    def _paths(self, name: str) -> tuple[PathPattern, ...]:
-        paths: tuple[PathPattern, ...] = self._merged.values.get((RESOURCES, name, "PATH"), ())
-        return _EVERYWHERE if self._chains[name][0] == () else paths
-
-    def _problem(self, resource: str, setting: str, fault: Fault, rule: str | None = None) -> Problem:
-        """*fault* of a setting that somebody set."""
-        return self._entry(resource, setting).problem(fault, rule)
-
-    def _entry(self, resource: str, setting: str) -> Entry:
-        """Where a value that somebody set was written."""
-        stacks = (self._merged.stacks.get((*owner, setting)) for owner in self._chains[resource])
-        return next(stack[0] for stack in stacks if stack)
-
-    def _incomplete(self, resource: Resource) -> Iterator[_Finding]:
-        """A resource without paths; one that is public, and is told for whom."""
-        name = resource.name
-        if not resource.paths and self._leaf(name, "PATH") is None:
-            leaf = (RESOURCES, name, "PATH")
-            any_entry = next(s[0] for path, s in self._merged.stacks.items() if path[:2] == leaf[:2])
-            variable = full_name(leaf)
-            fault = Fault(
-                "resource-has-no-path", "is missing: a resource governs paths.", None, f"Set {variable}"
-            )
-            yield _Finding(any_entry._replace(path=leaf, variable=variable).problem(fault), Level.ERROR)
-        for setting in self._own(name) if self._is_public(name) else ():
-            message = "stands beside PUBLIC, which means every origin, GET and HEAD, and no credentials."
-            fault = Fault("public-with-rules", message, None, "Remove one of the two")
-            yield _Finding(self._problem(name, setting, fault), Level.ERROR)
-
-    def _contradictory(self, resource: Resource) -> Iterator[_Finding]:
-        for found in contradictions(resource):
-            remedy = found.remedy
-            if resource.allow_credentials:
-                entry = self._entry(resource.name, "ALLOW_CREDENTIALS")
-                off = False if entry.kind is Kind.ARGUMENTS else "false"
-                remedy = remedy.format(credentials=f"{entry.variable}={off}")
-            fault = Fault(found.code, found.message, None, remedy)
-            yield _Finding(self._problem(resource.name, found.setting, fault), Level.ERROR)
-
-    def _against_rules(
-        self, resource: Resource, seen: set[tuple[Path, bool, frozenset[str]]]
-    ) -> Iterator[_Finding]:
-        """What breaks a rule; a value that several inherit alike is judged once, a default never."""
-        unsafe = self._value(resource.name, "UNSAFE_ALLOW")
-        for setting in JUDGED:
-            leaf = self._leaf(resource.name, setting)
-            key = (leaf or (), resource.allow_credentials, unsafe)
-            if leaf is None or key in seen or (setting in _CLOSES_PUBLIC and self._is_public(resource.name)):
+            stack = part.stacks.get(setting)
+            key = (id(stack), credentials, unsafe)
+            if stack is None or key in seen or (setting in CLOSES_PUBLIC and part.is_public):
                 continue
             seen.add(key)
-            for rule, fault in broken(setting, resource):
-                level = self._level(rule, unsafe, credentials=resource.allow_credentials)
-                yield _Finding(self._problem(resource.name, setting, fault, rule.id), level)
+            for rule, fault in broken(setting, part.resource):
+                problem = stack.top.problem(fault, rule.id)
+                yield _Finding(problem, self._level(rule, unsafe, credentials=credentials))
 
-    def _overlapping(self) -> Iterator[_Finding]:
-        """Patterns between which specificity cannot choose; each is named once, with one of the others."""
+    def _overlapping(self) -> Iterator[Problem]:
+        """Report patterns between which specificity cannot choose, each once, with one of the others."""
         named: set[tuple[str, str]] = set()
+        tops = {part.name: part.stacks["PATH"].top for part in self._parts if "PATH" in part.stacks}
         for group in (self.bases, self.governed):
             for overlap in overlaps(path_entries(group)):
                 # without resources every path is governed; that is nobody's setting, so not the one to mend
-                pair = sorted(overlap, key=lambda entry: self._leaf(entry[1].name, "PATH") is None)
+                pair = sorted(overlap, key=lambda entry: entry[1].name not in tops)
                 (path, resource), (other, rival) = pair
                 if (path.text, resource.name) not in named:
                     named.add((path.text, resource.name))
-                    rest = f'"{shown(self._text(other, rival))}" of {self._place(rival)}'
-                    message = f"and {rest} cover one path, equally specific."
+                    top = tops.get(rival.name)
+                    text = (top and top.written) or other.text
+                    place = top.variable if top else rival.name
+                    message = f'and "{shown(text)}" of {place} cover one path, equally specific.'
                     fault = Fault("path-overlap", message, path.text, "Make one of them more specific")
-                    yield _Finding(self._problem(resource.name, "PATH", fault), Level.ERROR)
-
-    def _text(self, path: PathPattern, resource: Resource) -> str:
-        """*path* of *resource* as it may be shown."""
-        is_set = self._leaf(resource.name, "PATH") is not None
-        return (self._entry(resource.name, "PATH").written if is_set else None) or path.text
-
-    def _place(self, resource: Resource) -> str:
-        """Where the paths of *resource* were written; its name where they were not."""
-        is_set = self._leaf(resource.name, "PATH") is not None
-        return self._entry(resource.name, "PATH").variable if is_set else resource.name
+                    yield tops[resource.name].problem(fault)
 
     def _unused(self) -> Iterator[_Finding]:
-        """Origins at the top level that no resource inherits."""
-        leaf = ("ORIGINS",)
-        closed = [r.name for r in self.bases + self.scoped if not self._is_public(r.name)]
-        inherits = any(self._leaf(name, "ORIGINS") == leaf for name in closed)
-        lets_in = self._merged.values.get(leaf) != OriginValue()
-        if leaf in self._merged.stacks and lets_in and not inherits:
+        """Report origins at the top level that no resource inherits."""
+        top = self._merged.app.get("ORIGINS")
+        inherits = any(part.stacks.get("ORIGINS") is top for part in self._parts if not part.is_public)
+        if top is not None and top.value != OriginValue() and not inherits:
             message = "has no effect: every resource names its own origins."
-            fault = Fault("unused-top-level", message, None, "Remove it")
             rule = RULE["unused-top-level"]
-            yield _Finding(
-                self._merged.stacks[leaf][0].problem(fault, rule.id), rule.level(self._environment)
-            )
+            fault = Fault("unused-top-level", message, None, "Remove it")
+            problem = top.top.problem(fault, rule.id)
+            yield _Finding(problem, rule.level(self._environment))
 
     def nobody(self) -> Iterator[Problem]:
         """Warn where no resource allows any origin, unless every resource has an empty list in writing."""
-        judged = [resource for resource in self.governed if not resource.exempt]
-        if any(map(_allows_somebody, judged)):
+        judged = [part for part in self._governed if not part.resource.exempt]
+        if any(_allows_somebody(part.resource) for part in judged):
             return
-        unwritten = [r for r in judged if self._leaf(r.name, "ORIGINS") is None or r.origins]
-        if unwritten:
+        unwritten = [part for part in judged if "ORIGINS" not in part.stacks or part.resource.origins]
+        for part in unwritten[:1]:
+            stack = part.stacks.get("ORIGINS")
+            place = f"the defaults of {self._environment}" if stack is None else stack.top.source
             message = "allows nobody: no resource allows any origin."
             remedy = "Name the origins: CORS_ORIGINS=https://...; where nobody is meant, write: none"
-            fault = Fault("nobody", message, None, remedy)
-            entry = Entry(("ORIGINS",), full_name(("ORIGINS",)), self._origins_place(unwritten[0]), None)
-            yield entry.problem(fault)
+            entry = Entry(("ORIGINS",), full_name(("ORIGINS",)), place, None)
+            yield entry.problem(Fault("nobody", message, None, remedy))
 
-    def _origins_place(self, resource: Resource) -> str:
-        """Say where the origins of *resource* stand, for a message."""
-        is_set = self._leaf(resource.name, "ORIGINS") is not None
-        return (
-            self._entry(resource.name, "ORIGINS").source if is_set else f"the defaults of {self._environment}"
-        )
+    def _sink(self) -> Iterator[Problem]:
+        """Report a file that cannot be written, before the app starts; one that fails later is a loss."""
+        stack, look = self._merged.app.get("AUDIT_SINK"), self._inputs.sink_fault
+        message = look(stack.value) if look and stack and stack.value is not None else None
+        if stack is not None and message is not None:
+            remedy = "Name a file that the server can write, or: stderr"
+            yield stack.top.problem(Fault("audit-sink", message, stack.value, remedy))
 
-    def _sink(self) -> Iterator[_Finding]:
-        """A file that cannot be written, told before the app starts; one that fails later is a loss."""
-        leaf, look = ("AUDIT_SINK",), self._inputs.sink_fault
-        message = look(self._merged.values[leaf]) if look and leaf in self._merged.values else None
-        if message is not None:
-            name = self._merged.values[leaf]
-            fault = Fault("audit-sink", message, name, "Name a file that the server can write, or: stderr")
-            yield _Finding(self._merged.stacks[leaf][0].problem(fault), Level.ERROR)
+    def _key(self) -> Iterator[_Finding]:
+        """A key file that cannot be read; warnings for one that cannot be replaced, or seals nothing."""
+        stack, look = self._merged.app.get("AUDIT_KEY_FILE"), self._inputs.key_fault
+        if not look or stack is None or stack.value is None:
+            return
+        path = stack.value
+        found = look(path)
+        if found is not None:
+            is_unreadable, message = found
+            code = "key-unreadable" if is_unreadable else "key-not-advanced"
+            remedy = "Let the server read the file and write its folder; to make one: flask cors key FILE"
+            problem = stack.top.problem(Fault(code, message, path, remedy))
+            yield _Finding(problem, Level.ERROR if is_unreadable else Level.WARN)
+        if self.app["AUDIT_SINK"] == "app" or self.app["AUDIT_FORMAT"] == "console":
+            message = "seals nothing: only JSON lines of our own are sealed, and this log goes another way."
+            fault = Fault("key-unused", message, path, "Set CORS_AUDIT_SINK and CORS_AUDIT_FORMAT=json")
+            yield _Finding(stack.top.problem(fault), Level.WARN)
 
     def _unread(self) -> Iterator[_Finding]:
-        """A ``.env`` with lines of ours that nobody read, where no other env file is named either."""
-        if self._inputs.unread and ("ENV_FILE",) not in self._merged.stacks:
+        """Report a ``.env`` with ``CORS_`` lines that nobody read, where no env file is named."""
+        if self._inputs.unread and "ENV_FILE" not in self._merged.app:
             lines = f"{self._inputs.unread} CORS_ line{'s' if self._inputs.unread > 1 else ''}"
-            fault = Fault(
-                "env-file-unread", f"has {lines} that nobody read.", None, "To read it: CORS_ENV_FILE=.env"
-            )
+            message, remedy = f"has {lines} that nobody read.", "To read it: CORS_ENV_FILE=.env"
             entry = Entry(("ENV_FILE",), ".env", "the working directory", None)
-            yield _Finding(entry.problem(fault), Level.INFO)
+            yield _Finding(entry.problem(Fault("env-file-unread", message, None, remedy)), Level.INFO)
 
 
-def _switch(advice: Advice) -> str:
-    place = advice.place("ALLOW_CREDENTIALS")
-    return f"{place.text} to {place.true}"
+def _incomplete(part: _Part) -> Iterator[Problem]:
+    """Report a resource without paths, and a public one with origins, methods or credentials of its own."""
+    if not part.resource.paths and "PATH" not in part.stacks:
+        path = (*part.owners[0], "PATH")
+        top, variable = next(iter(part.stacks.maps[0].values())).top, full_name(path)
+        message = "is missing: a resource governs paths."
+        fault = Fault("resource-has-no-path", message, None, f"Set {variable}")
+        yield top._replace(path=path, variable=variable).problem(fault)
+    for setting in part.closed_by if part.is_public else ():
+        message = "stands beside PUBLIC, which means every origin, GET and HEAD, and no credentials."
+        yield part.problem(setting, Fault("public-with-rules", message, None, "Remove one of the two"))
+
+
+def _contradictory(part: _Part) -> Iterator[Problem]:
+    for found in contradictions(part.resource):
+        remedy = found.remedy
+        if part.resource.allow_credentials:
+            top = part.stacks["ALLOW_CREDENTIALS"].top
+            off = False if top.kind is Kind.ARGUMENTS else "false"
+            remedy = remedy.format(credentials=f"{top.variable}={off}")
+        yield part.problem(found.setting, Fault(found.code, found.message, None, remedy))
 
 
 def _allows_somebody(resource: Resource) -> bool:

@@ -8,23 +8,23 @@ a debugged app, or the first request shows that Werkzeug's development server do
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask_cors_env.config.errors import Fault, FaultyValueError
 from flask_cors_env.config.values import advice, scalar, unquote
+from flask_cors_env.core.environments import DEVELOPMENT, ENVIRONMENTS, PRODUCTION, STAGING, TESTING
 
-ENVIRONMENTS = ("development", "testing", "staging", "production")
-DEVELOPMENT, TESTING, STAGING, PRODUCTION = ENVIRONMENTS
+if TYPE_CHECKING:
+    from flask_cors_env.config.build import Inputs
 
 _ALIASES = {
-    DEVELOPMENT: "development dev develop local",
-    TESTING: "testing test tests ci",
-    STAGING: "staging stage stg qa uat preprod",
-    PRODUCTION: "production prod prd live",
+    DEVELOPMENT: "dev develop local",
+    TESTING: "test tests ci",
+    STAGING: "stage stg qa uat preprod",
+    PRODUCTION: "prod prd live",
 }
-_NAMES = {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
+_NAMES = {alias: name for name, aliases in _ALIASES.items() for alias in (name, *aliases.split())}
 #: Variables of others that name an environment. FLASK_ENV, dead since Flask 2.3, never selects development.
 _FOREIGN = ("APP_ENV", "ENVIRONMENT", "FLASK_ENV")
 _PLATFORMS = (
@@ -66,28 +66,6 @@ class Environment:
         return f"{self.name}, because {self.because}"
 
 
-@dataclass(frozen=True)
-class Signs:
-    """
-    What detection looks at.
-
-    Attributes:
-        named: What ``environment=`` or CORS_ENV names; None where neither is set.
-        environ: The process environment.
-        debug: ``app.debug``.
-        testing: ``app.testing``.
-        command: Whether a command asks, not a server.
-        server: The first request's ``SERVER_SOFTWARE``; None before there was one.
-    """
-
-    named: Environment | None
-    environ: Mapping[str, str]
-    debug: bool = False
-    testing: bool = False
-    command: bool = False
-    server: str | None = None
-
-
 def parse_environment(value: Any) -> str:
     """
     One of the four names, from a name or alias in any case.
@@ -102,9 +80,9 @@ def parse_environment(value: Any) -> str:
     return name
 
 
-def detect(signs: Signs) -> Environment:
-    """The environment whose rules hold; a name that was given is never overruled."""
-    found = signs.named or _foreign(signs)
+def detect(named: Environment | None, signs: Inputs) -> Environment:
+    """Return the environment whose rules hold; a name that was given is never overruled."""
+    found = named or _foreign(signs)
     if found is None or found.fallback:
         found = _unnamed(signs, () if found is None else found.notes)
     marker = next((name for name in _PLATFORMS if signs.environ.get(name)), None)
@@ -114,7 +92,7 @@ def detect(signs: Signs) -> Environment:
     return found
 
 
-def _foreign(signs: Signs) -> Environment | None:
+def _foreign(signs: Inputs) -> Environment | None:
     for variable in _FOREIGN:
         value = unquote(signs.environ.get(variable, ""))
         if value:
@@ -134,7 +112,7 @@ def _read_foreign(variable: str, value: str) -> Environment:
     return Environment(name, f"{variable}={value}")
 
 
-def _unnamed(signs: Signs, notes: tuple[str, ...]) -> Environment:
+def _unnamed(signs: Inputs, notes: tuple[str, ...]) -> Environment:
     cli = signs.environ.get("FLASK_RUN_FROM_CLI") == "true"
     if signs.testing or "PYTEST_VERSION" in signs.environ:
         because = "app.testing is set" if signs.testing else "pytest runs it"
@@ -148,14 +126,14 @@ def _unnamed(signs: Signs, notes: tuple[str, ...]) -> Environment:
     return _by_first_request(signs, notes)
 
 
-def _production_server(signs: Signs) -> str | None:
+def _production_server(signs: Inputs) -> str | None:
     if "SERVER_SOFTWARE" in signs.environ:
         return "a server loads it (SERVER_SOFTWARE is set)"
     module = next((name for name in _SERVER_MODULES if name in sys.modules), None)
     return None if module is None else f"{module} loads it"
 
 
-def _by_first_request(signs: Signs, notes: tuple[str, ...]) -> Environment:
+def _by_first_request(signs: Inputs, notes: tuple[str, ...]) -> Environment:
     if signs.server is None:
         because = "nothing names one yet; the first request settles it"
         return Environment(DEVELOPMENT, because, settled=False, notes=notes)

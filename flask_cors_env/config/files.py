@@ -9,12 +9,10 @@ from __future__ import annotations
 import io
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.errors import NAME_LIMIT, Fault, FaultyValueError, Problem, as_text, shown
 from flask_cors_env.config.layers import (
     PREFIX,
@@ -23,11 +21,11 @@ from flask_cors_env.config.layers import (
     Layer,
     Line,
     json_object,
-    meant,
     read_line,
     read_resources,
 )
-from flask_cors_env.config.settings import VARIABLES
+from flask_cors_env.config.settings import VARIABLES, Setting
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 _HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
@@ -172,6 +170,8 @@ def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer
     Returns:
         The file's layer and, if it has one for *environment*, the overlay's over it.
     """
+    import tomllib  # noqa: PLC0415 - needed only where there is such a file
+
     layer = Layer(shown(path, NAME_LIMIT))
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -201,16 +201,16 @@ def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer
 
 def _read_tree(layer: Layer, tree: Mapping[str, Any], lines: Mapping[tuple[str, ...], int]) -> None:
     for key, value in tree.items():
-        name = key.upper()
-        setting = layer.setting(name)
-        if name == RESOURCES:
+        if key.upper() == RESOURCES:
             read_resources(layer, key, value)
-        elif setting is not None and setting.for_app and setting.in_files:
-            layer.add_setting((), name, setting, key, value)
-        elif not layer.is_foreign(name, key, value, path=(name,)):
-            layer.blame_unknown(shown(key, NAME_LIMIT), meant(name, _as_key), path=(name,))
+        else:
+            layer.take((key.upper(),), shown(key, NAME_LIMIT), value, _is_in_files, _as_key)
     numbers = {tuple(part.upper() for part in path): number for path, number in lines.items()}
     layer.entries = [_placed(entry, numbers) for entry in layer.entries]
+
+
+def _is_in_files(setting: Setting) -> bool:
+    return setting.for_app and setting.in_files
 
 
 def _as_key(name: str) -> str:

@@ -39,6 +39,7 @@ _SERVICE_LINK = re.compile(
 _MEANT = {name: setting.name for name, setting in VARIABLES.items()} | {RESOURCES: RESOURCES}
 
 Path = tuple[str, ...]
+Spell = Callable[[str], str]
 
 
 class Kind(StrEnum):
@@ -110,18 +111,38 @@ class Layer:
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
-    def setting(self, name: str) -> Setting | None:
-        """The setting that is called *name*, upper case, in this layer."""
-        return (OPTIONS if self.kind is Kind.ARGUMENTS else VARIABLES).get(name)
-
     def add(self, path: Path, variable: str, value: Any) -> None:
         """Note a leaf; None, which means not set, is left out."""
         if value is not None:
             self.entries.append(Entry(path, variable, self.source, value, self.kind))
 
-    def add_setting(self, at: Path, name: str, setting: Setting, variable: str, value: Any) -> None:
-        """Note the leaf of *setting* below *at*, and that *name* is another name of it."""
-        path = (*at, setting.name)
+    def take(
+        self, path: Path, variable: str, value: Any, takes: Callable[[Setting], bool], spell: Spell
+    ) -> None:
+        """
+        Note a leaf under its setting's name, or what is wrong with the one it has, the last part of *path*.
+
+        *takes* says whether a setting can stand there, *spell* what it is called there, to be suggested.
+        """
+        name = path[-1]
+        setting = (OPTIONS if self.kind is Kind.ARGUMENTS else VARIABLES).get(name)
+        if setting is not None and takes(setting):
+            self._add_setting((*path[:-1], setting.name), name, setting, variable, value)
+        elif name in FOREIGN:
+            fault = FOREIGN[name](value) if value is not None else None
+            if fault is not None:
+                notes = self.notes if fault.code == "without-effect" else self.problems
+                notes.append(self._problem(fault, path, variable))
+        elif self.kind is Kind.ARGUMENTS:  # never borne with: it may have been to close a door
+            fault = Fault("option-unknown", "is not an option.", None, meant(name, spell))
+            self.blame(variable, fault, path=path)
+        else:
+            remedy = (spell is _spelled and _with_double_underscores(name)) or meant(name, spell)
+            fault = Fault("variable-unknown", "is not a setting.", None, remedy)
+            self.blame(variable, fault, "unknown", path=path)
+
+    def _add_setting(self, path: Path, name: str, setting: Setting, variable: str, value: Any) -> None:
+        """Note the leaf of *setting*, and that *name* is another name of it."""
         pattern = values.pattern_in(value) if self.kind is Kind.CONFIG else None
         if pattern is not None and setting.name in RULE["regex"].broken_by:
             remedy = f"Write it as an argument: {setting.key}=re.compile(...)"
@@ -140,23 +161,6 @@ class Layer:
         """Note *fault* of *variable*; *path* is where that stands in the tree, if not at its top."""
         self.problems.append(self._problem(fault, path or (_bare(variable),), variable, rule))
 
-    def blame_unknown(self, variable: str, remedy: str | None, *, path: Path) -> None:
-        """Note that *variable* is none of ours: an option never is borne with, it may have closed a door."""
-        if self.kind is Kind.ARGUMENTS:
-            self.blame(variable, Fault("option-unknown", "is not an option.", None, remedy), path=path)
-        else:
-            fault = Fault("variable-unknown", "is not a setting.", None, remedy)
-            self.blame(variable, fault, "unknown", path=path)
-
-    def is_foreign(self, name: str, variable: str, value: Any, *, path: Path) -> bool:
-        """Whether *name* is a setting of other packages; what is to be said of its value is noted."""
-        fault = FOREIGN[name](value) if name in FOREIGN and value is not None else None
-        if fault is not None and fault.code == "without-effect":
-            self.notes.append(self._problem(fault, path, variable))
-        elif fault is not None:
-            self.blame(variable, fault, path=path)
-        return name in FOREIGN
-
     def _problem(self, fault: Fault, path: Path, variable: str, rule: str | None = None) -> Problem:
         return Entry(path, variable, self.source, None).problem(fault, rule)
 
@@ -165,7 +169,7 @@ def _bare(variable: str) -> str:
     return variable.upper().removeprefix(PREFIX)
 
 
-def meant(name: str, spell: Callable[[str], str]) -> str | None:
+def meant(name: str, spell: Spell) -> str | None:
     """The advice where *name*, upper case, resembles that of a setting, as *spell* writes it; else None."""
     close = difflib.get_close_matches(name, _MEANT, 1, 0.75)
     return f"Did you mean: {spell(_MEANT[close[0]])}?" if close else None
@@ -237,15 +241,15 @@ def read_variable(layer: Layer, variable: str, value: Any) -> None:
     name = _bare(variable)
     first, *rest = name.split("__")
     label = shown(variable, NAME_LIMIT)
-    setting = layer.setting(name)
     if first == RESOURCES:
         _read_resources(layer, label, rest, value)
-    elif setting is not None and setting.for_app:
-        layer.add_setting((), name, setting, label, value)
-    elif not (
-        _SERVICE_LINK.fullmatch(variable.upper()) or layer.is_foreign(name, label, value, path=(name,))
-    ):
-        layer.blame_unknown(label, _with_double_underscores(name) or meant(name, _spelled), path=(name,))
+    elif not _SERVICE_LINK.fullmatch(variable.upper()):
+        layer.take((name,), label, value, is_for_app, _spelled)
+
+
+def is_for_app(setting: Setting) -> bool:
+    """Whether the app itself has *setting*."""
+    return setting.for_app
 
 
 def _spelled(name: str) -> str:
@@ -386,19 +390,14 @@ def _read_field(layer: Layer, label: str, path: Path, value: Any, spelling: str 
         value: Raw.
         spelling: What another setting would be called there; None for its name in lower case.
     """
-    *at, name = path
-    setting = layer.setting(name)
-    if setting is not None and setting.for_resource:
-        layer.add_setting(tuple(at), name, setting, label, value)
-    if (setting is not None and setting.for_resource) or layer.is_foreign(name, label, value, path=path):
-        return
 
     def spell(other: str) -> str:
-        if other == RESOURCES or not VARIABLES[other].for_resource:
+        is_here = other in (OPTIONS if layer.kind is Kind.ARGUMENTS else VARIABLES)
+        if other == RESOURCES or not is_here or not VARIABLES[other].for_resource:
             return PREFIX + other
         return other.lower() if spelling is None else spelling.format(other)
 
-    layer.blame_unknown(label, meant(name, spell), path=path)
+    layer.take(path, label, value, lambda setting: setting.for_resource, spell)
 
 
 def read_arguments(options: Mapping[str, Any], source: str, at: Path = ()) -> Layer:
@@ -409,22 +408,14 @@ def read_arguments(options: Mapping[str, Any], source: str, at: Path = ()) -> La
     """
     layer = Layer(source, Kind.ARGUMENTS)
     for key, value in options.items():
-        setting = layer.setting(key.upper())
         if key == "resources" and not at:
-            _read_resources_argument(layer, value)
-        elif setting is not None and setting.for_app and key.islower():
-            layer.add_setting(at, setting.name, setting, key, value)
-        elif not layer.is_foreign(key.upper(), key, value, path=(*at, key.upper())):
-            remedy = meant(key.upper(), _as_option)
-            layer.blame_unknown(shown(key, NAME_LIMIT), remedy, path=(*at, key.upper()))
+            read_resources(layer, key, [value] if isinstance(value, str | re.Pattern) else value)
+        else:
+            takes = is_for_app if key.islower() else (lambda _: False)
+            layer.take((*at, key.upper()), shown(key, NAME_LIMIT), value, takes, _as_option)
     return layer
 
 
 def _as_option(name: str) -> str:
     is_option = name == RESOURCES or (name in OPTIONS and OPTIONS[name].for_app)
     return name.lower() if is_option else _spelled(name)
-
-
-def _read_resources_argument(layer: Layer, value: Any) -> None:
-    """A mapping, or paths alone: those have the options of the app."""
-    read_resources(layer, "resources", [value] if isinstance(value, str | re.Pattern) else value)

@@ -5,45 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from flask_cors_env.config import values
-from flask_cors_env.config.environment import ENVIRONMENTS
-from flask_cors_env.config.settings import SETTINGS, Scope, Setting
+from flask_cors_env.config.settings import SETTINGS, Setting
 
-_WHERE = {
-    Scope.APP: "`CORS_{name}`",
-    Scope.BOTH: "`CORS_{name}`, `CORS_RESOURCES__<NAME>__{name}`",
-    Scope.RESOURCE: "`CORS_RESOURCES__<NAME>__{name}`",
-}
+
+def _where(setting: Setting) -> str:
+    """List every variable of *setting*."""
+    of_app = [f"`CORS_{setting.name}`"] if setting.for_app else []
+    return ", ".join(of_app + [f"`CORS_RESOURCES__<NAME>__{setting.name}`"] * setting.for_resource)
 
 
 def settings_table() -> str:
-    """The settings as a Markdown table."""
+    """Write the settings as a Markdown table."""
     rows = ["| variable | value | default | meaning |", "|---|---|---|---|", *map(_row, SETTINGS)]
     return "\n".join(rows) + "\n"
 
 
 def _row(setting: Setting) -> str:
-    where = _WHERE[setting.scope].format(name=setting.name)
-    return f"| {where} | {setting.form} | {_default(setting)} | {setting.meaning} |"
+    return f"| {_where(setting)} | {setting.form} | {_default(setting)} | {setting.meaning} |"
 
 
 def _default(setting: Setting) -> str:
-    """One default, or each environment's where they differ."""
-    values = [setting.defaults.get(environment, "") for environment in ENVIRONMENTS]
-    if len(set(values)) == 1:
-        return f"`{values[0]}`" if values[0] else ""
+    """Write the one default, or each environment's where they differ."""
     groups: dict[str, list[str]] = {}
-    for environment, value in zip(ENVIRONMENTS, values, strict=True):
+    for environment, value in setting.defaults.items():
         groups.setdefault(value, []).append(environment)
+    if len(groups) == 1:
+        return f"`{next(iter(groups))}`"
     return "; ".join(f"`{value}` in {', '.join(names)}" for value, names in groups.items())
 
 
 def settings_values() -> list[dict[str, Any]]:
-    """The settings as plain values, for another program."""
+    """Return the settings as plain values, for another program."""
     return [
         {
             "name": setting.name,
-            "variable": _WHERE[setting.scope].format(name=setting.name).replace("`", ""),
+            "variable": _where(setting).replace("`", ""),
             "form": setting.form.replace("`", ""),
             "meaning": setting.meaning.replace("`", ""),
             "example": setting.example,
@@ -55,53 +51,31 @@ def settings_values() -> list[dict[str, Any]]:
 
 
 def json_schema() -> dict[str, Any]:
-    """The policy file's JSON Schema (draft 2020-12), for editors and checks."""
-    resource = {s.key: _schema_of(s) for s in SETTINGS if s.for_resource and s.in_files}
-    own: dict[str, Any] = {s.key: _schema_of(s) for s in SETTINGS if s.for_app and s.in_files}
-    resources = {"type": "object", "additionalProperties": _object(resource)}
-    tree = {**own, "resources": resources}
-    overlays = _object({name: _object(tree) for name in ENVIRONMENTS})
+    """Return the policy file's JSON Schema (draft 2020-12), for editors and checks."""
+    from flask_cors_env.config.model import policy_file  # noqa: PLC0415 - pydantic, only where it is asked for
+
+    schema = policy_file().model_json_schema()
+    definitions = schema.pop("$defs")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_whole(schema, definitions),
         "title": "flask-cors-env policy file",
-        **_object({**tree, "environments": overlays}),
     }
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "additionalProperties": False}
-
-
-def _schema_of(setting: Setting) -> dict[str, Any]:
-    described = {"description": setting.meaning, "examples": [setting.example]}
-    defaults = set(setting.defaults.values())
-    if len(defaults) == 1:
-        described["default"] = defaults.pop()
-    return {**_TYPES.get(setting.parse, _LIST), **described}
-
-
-_STRING: dict[str, Any] = {"type": "string"}
-_LIST: dict[str, Any] = {"anyOf": [_STRING, {"type": "array", "items": _STRING}]}
-_BOOLEAN: dict[str, Any] = {"anyOf": [{"type": "boolean"}, {"type": "string"}, {"enum": [0, 1]}]}
-_DURATION: dict[str, Any] = {
-    "anyOf": [{"type": "integer", "minimum": -1, "maximum": values.MAX_AGE_LIMIT}, _STRING]
-}
-#: What the values of a parser look like in a file; the others take lists.
-_TYPES: dict[Any, dict[str, Any]] = {
-    values.boolean: _BOOLEAN,
-    values.seconds: _DURATION,
-    values.period: _DURATION,
-    values.text: _STRING,
-    **{
-        s.parse: {"type": "string"}
-        for s in SETTINGS
-        if s.name in {"AUDIT_LEVEL", "AUDIT_FORMAT", "AUDIT_CLIENT"}
-    },
-}
+def _whole(schema: Any, definitions: dict[str, Any]) -> Any:
+    """Return *schema* with each reference replaced by its definition, and without titles of single values."""
+    if isinstance(schema, list):
+        return [_whole(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _whole(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {key: _whole(value, definitions) for key, value in schema.items() if key != "title"}
 
 
 def env_example() -> str:
-    """A commented ``.env`` that names every setting."""
+    """Write a commented ``.env`` that names every setting."""
     return "\n".join(_env_lines()) + "\n"
 
 
@@ -114,7 +88,7 @@ def _env_lines() -> Iterator[str]:
     yield ""
     yield "# A policy for part of the app. API is a name of your own; what it leaves out comes from above."
     for setting in SETTINGS:
-        if setting.scope is Scope.RESOURCE:
+        if not setting.for_app:
             yield from _example(setting, f"CORS_RESOURCES__API__{setting.name}")
 
 

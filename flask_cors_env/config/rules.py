@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.errors import Fault, FaultyValueError
 from flask_cors_env.config.values import AUTO, Element, each, plain
+from flask_cors_env.core.environments import ENVIRONMENTS
 from flask_cors_env.core.origin import OriginKind, OriginPattern
 from flask_cors_env.core.policy import Resource
 
@@ -208,8 +208,7 @@ def broken(setting: str, resource: Resource) -> Iterator[tuple[Rule, Fault]]:
 
 def parse_rule_ids(value: Any) -> frozenset[str]:
     """UNSAFE_ALLOW: ids of rules."""
-    made: frozenset[str] = each(value, _rule_id, frozenset)
-    return made
+    return each(value, _rule_id, frozenset)
 
 
 def _rule_id(member: Element) -> str:

@@ -6,22 +6,19 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from flask_cors_env.core.fields import SPELLED
 from flask_cors_env.core.policy import Resource
 
 
 def written(resource: Resource, setting: str, value: Any) -> Any:
-    """The value of *setting* that holds for *resource*; what is derived stands in the resource itself."""
-    if setting == "ORIGINS":
-        return "a function" if resource.origin_function is not None else resource.origins
-    if setting == "PATH":
-        return [path.text for path in resource.paths]
-    if setting in {"METHODS", "ALLOW_CREDENTIALS"}:
-        return getattr(resource, setting.lower())
-    return value
+    """Return the value of *setting* that holds for *resource*: the field of the resource, else *value*."""
+    if setting == "ORIGINS" and resource.origin_function is not None:
+        return "a function"
+    return getattr(resource, SPELLED[setting].name) if setting in SPELLED else value
 
 
 def spelled(value: Any) -> str:
-    """*value* as one line of text: lists by comma, ``none`` for an empty one, booleans in lower case."""
+    """Write *value* as one line: lists by comma, ``none`` for an empty one, booleans in lower case."""
     if value is None:
         return "not set"
     if isinstance(value, bool):

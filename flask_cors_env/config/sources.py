@@ -3,38 +3,42 @@ Sources: all layers as one. Resources find each other, the strongest value of ea
 hides is remembered.
 
 Layers, weakest first: app.config, policy file, env file, process environment, ``CORS(...)``,
-``init_app(...)``, views. pydantic-settings merges and types them, through one source of our own a layer: its
-stock sources drop typos, and print values that are not ours.
+``init_app(...)``, views. pydantic-settings merges and types them (`model`), through one source of our own a
+layer: its stock sources drop typos, and print values that are not ours.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, NamedTuple
-
-from pydantic import BaseModel, ConfigDict, PlainValidator, create_model
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from functools import reduce
+from typing import Any
 
 from flask_cors_env.config import values
 from flask_cors_env.config.errors import Fault, FaultyValueError, Problem, as_text
-from flask_cors_env.config.layers import (
-    RESOURCES,
-    Entry,
-    Kind,
-    Layer,
-    Path,
-    read_arguments,
-    read_variables,
-)
-from flask_cors_env.config.settings import SETTINGS, VARIABLES, Setting
+from flask_cors_env.config.layers import RESOURCES, Entry, Kind, Layer, Path
+from flask_cors_env.config.settings import VARIABLES
 
-__all__ = ["Entry", "Layer", "Merged", "Path", "merge", "read_arguments", "read_variables"]
 
-Stacks = dict[Path, list[Entry]]
+@dataclass
+class Stack:
+    """
+    Everything that sets one leaf.
+
+    Attributes:
+        entries: The strongest first.
+        value: The typed value of the strongest; of a faulty one what is right of it, or None.
+    """
+
+    entries: list[Entry] = field(default_factory=list)
+    value: Any = None
+
+    @property
+    def top(self) -> Entry:
+        """The strongest entry."""
+        return self.entries[0]
 
 
 @dataclass
@@ -43,21 +47,28 @@ class Merged:
     All layers as one.
 
     Attributes:
-        values: The typed value of each leaf that somebody set; of a faulty one what is left, if anything is.
-        stacks: For each leaf everything that sets it, strongest first.
+        owners: The leaves of each owner by setting: of the app, at the empty path, and of each resource.
         problems: Values that do not parse, names that are unknown.
         notes: What is right, and could be written better.
     """
 
-    values: dict[Path, Any] = field(default_factory=dict)
-    stacks: Stacks = field(default_factory=dict)
+    owners: dict[Path, dict[str, Stack]] = field(default_factory=lambda: {(): {}})
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
     @property
-    def app(self) -> dict[str, Any]:
-        """The values of the app's own settings, by name."""
-        return {path[0]: value for path, value in self.values.items() if len(path) == 1}
+    def app(self) -> dict[str, Stack]:
+        """The leaves of the app itself."""
+        return self.owners[()]
+
+    def stacks(self) -> Iterator[Stack]:
+        """Yield every leaf."""
+        for stacks in self.owners.values():
+            yield from stacks.values()
+
+    def stack(self, path: Path) -> Stack:
+        """Return the leaf at *path*, made if nothing sets it yet."""
+        return self.owners.setdefault(path[:-1], {}).setdefault(path[-1], Stack())
 
 
 def merge(layers: Iterable[Layer]) -> Merged:
@@ -69,23 +80,22 @@ def merge(layers: Iterable[Layer]) -> Merged:
     """
     merged = Merged()
     layers = _named(list(layers))
-    trees = []
     for layer in layers:
         merged.problems += layer.problems
         merged.notes += layer.notes
+    kept = []
     for layer in layers:
-        kept = list(_without_blanks(layer, merged))
-        merged.problems += _set_twice(kept)
-        for entry in kept:
-            merged.stacks.setdefault(entry.path, []).insert(0, entry)
-        trees.append(_as_tree(kept))
-    _type(trees, merged)
-    merged.problems += _shadowed(merged.stacks)
+        kept.append(list(_without_blanks(layer, merged)))
+        merged.problems += _set_twice(kept[-1])
+        for entry in kept[-1]:
+            merged.stack(entry.path).entries.insert(0, entry)
+    _type(kept, merged)
+    merged.problems += _shadowed(merged)
     return merged
 
 
 def _named(layers: Sequence[Layer]) -> list[Layer]:
-    """*layers*, a resource that is known by its path named after the one with that path, or by a slug."""
+    """Name each resource that is known by its path alone: after the one with that path, or by a slug."""
     paths = dict(_paths_of_names(layers))
     names = {path: name for name, path in reversed(paths.items()) if path is not None}
     taken, tried = set(paths), Counter[str]()
@@ -103,7 +113,7 @@ def _named(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def _paths_of_names(layers: Sequence[Layer]) -> Iterator[tuple[str, str | None]]:
-    """Each resource with a name and a PATH, and that path, or None if it has several; the strongest last."""
+    """Yield each resource with a name and a PATH, and that path, None for several; the strongest last."""
     for layer in layers:
         for entry in layer.entries:
             is_named = len(entry.path) > 1 and not entry.path[1].startswith("/")
@@ -120,7 +130,7 @@ def _only_path(value: Any) -> str | None:
 
 
 def _slug(path: str, taken: set[str], tried: Counter[str]) -> str:
-    """A name made of *path*, other than those *taken*; *tried* counts what was tried of each stem."""
+    """Make a name of *path* that is not *taken*; *tried* counts the attempts for each stem."""
     stem = re.sub(r"[^a-z0-9]+", "_", path.lower()).strip("_") or ("all" if "*" in path else "root")
     while True:
         tried[stem] += 1
@@ -130,43 +140,43 @@ def _slug(path: str, taken: set[str], tried: Counter[str]) -> str:
 
 
 def _without_blanks(layer: Layer, merged: Merged) -> Iterator[Entry]:
-    """What *layer* sets; a blank value sets nothing, and must not seem to take away what is set below."""
+    """Yield what *layer* sets; report blank values, which set nothing, and reopen nothing below."""
     for entry in layer.entries:
         if not values.is_blank(entry.value):
             yield entry
             continue
-        below = _set_below(entry.path, merged.stacks)
-        takes_none = _takes_none(entry.path[-1])
+        below, remedy = _set_below(entry.path, merged), "Remove the variable"
         if below is None:
-            remedy = "Write: none, to mean nothing" if takes_none else "Remove the variable"
+            remedy = "Write: none, to mean nothing" if _takes_none(entry.path[-1]) else remedy
             fault = Fault("blank", "is blank, which means that it is not set.", None, remedy)
             merged.notes.append(entry.problem(fault))
         else:
+            remedy = "Write: none, or remove the variable" if _takes_none(entry.path[-1]) else remedy
             message = f"is blank, and {below.variable} in {below.source} has a value."
-            remedy = "Write: none, or remove the variable" if takes_none else "Remove the variable"
-            fault = Fault("blank-over-value", message, None, remedy)
-            merged.problems.append(entry.problem(fault))
+            merged.problems.append(entry.problem(Fault("blank-over-value", message, None, remedy)))
 
 
 def _takes_none(name: str) -> bool:
-    """Whether *name* is of a setting that may be empty on purpose."""
+    """Tell whether *name* is of a setting that may be empty on purpose."""
     try:
         return name in VARIABLES and bool(VARIABLES[name].parse("none") == VARIABLES[name].parse([]))
     except FaultyValueError:
         return False
 
 
-def _set_below(path: Path, stacks: Stacks) -> Entry | None:
-    """What sets the leaf at *path* already or, where that is a whole resource, one of its leaves."""
-    if path in stacks:
-        return stacks[path][0]
+def _set_below(path: Path, merged: Merged) -> Entry | None:
+    """Return what sets the leaf at *path* already or, for a whole resource, one of its leaves; else None."""
+    stack = merged.owners.get(path[:-1], {}).get(path[-1])
+    if stack is not None:
+        return stack.top
     if len(path) == 3 or path[0] != RESOURCES:  # noqa: PLR2004 - RESOURCES, name, setting: a leaf
         return None
-    return next((stack[0] for leaf, stack in stacks.items() if leaf[: len(path)] == path), None)
+    found = (stacks for owner, stacks in merged.owners.items() if owner[: len(path)] == path)
+    return next((stack.top for stacks in found for stack in stacks.values()), None)
 
 
 def _set_twice(entries: Sequence[Entry]) -> Iterator[Problem]:
-    """Two names of one setting in one layer, with different values."""
+    """Report two names of one setting in one layer, with different values."""
     seen: dict[Path, Entry] = {}
     for entry in entries:
         first = seen.setdefault(entry.path, entry)
@@ -175,11 +185,11 @@ def _set_twice(entries: Sequence[Entry]) -> Iterator[Problem]:
             yield entry.problem(Fault("set-twice", message, None, "Keep one of them"))
 
 
-def _shadowed(stacks: Stacks) -> Iterator[Problem]:
-    """Variables of the operator's that arguments hide."""
-    for stack in stacks.values():
-        top = stack[0]
-        hidden = next((entry for entry in stack if entry.kind is Kind.OPERATOR), None)
+def _shadowed(merged: Merged) -> Iterator[Problem]:
+    """Report the operator's variables that arguments hide."""
+    for stack in merged.stacks():
+        top = stack.top
+        hidden = next((entry for entry in stack.entries if entry.kind is Kind.OPERATOR), None)
         if top.kind is Kind.ARGUMENTS and hidden is not None and not _same(top, hidden):
             message = f"has no effect: {top.variable} in {top.source} is stronger."
             fault = Fault("shadowed", message, None, "Remove the argument where operators are to decide")
@@ -187,7 +197,7 @@ def _shadowed(stacks: Stacks) -> Iterator[Problem]:
 
 
 def _same(one: Entry, other: Entry) -> bool:
-    """Whether two entries of one leaf mean the same, however they are written; faulty ones: read the same."""
+    """Tell whether two entries of one leaf mean the same; of faulty ones, whether they read the same."""
     parse = VARIABLES[one.path[-1]].parse
     try:
         return bool(parse(one.value) == parse(other.value))
@@ -195,90 +205,24 @@ def _same(one: Entry, other: Entry) -> bool:
         return as_text(one.value) == as_text(other.value)
 
 
-class _Raw(NamedTuple):
-    """Keeps a raw value whole while layers merge: a mapping inside would be merged, not replaced."""
+def _type(layers: Iterable[Sequence[Entry]], merged: Merged) -> None:
+    """Merge and type the entries of *layers*, weakest first; of a faulty value keep the rest."""
+    from flask_cors_env.config.model import load  # noqa: PLC0415 - pydantic, only where a policy is built
 
-    value: Any
+    # no setting takes a table, and two of them would mix
+    tables = {id(e) for stack in merged.stacks() for e in stack.entries[1:] if isinstance(e.value, dict)}
+    trees = [_as_tree(entry for entry in entries if id(entry) not in tables) for entries in layers]
+    values, faults = load(trees[::-1])
+    for path, value in values.items():
+        merged.stack(path).value = value
+    for path, error in sorted(faults.items(), key=lambda item: item[0][1:2]):
+        stack = merged.stack(path)
+        stack.value = error.rest
+        merged.problems += map(stack.top.problem, error.faults)
 
 
 def _as_tree(entries: Iterable[Entry]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
-    for entry in entries:
-        node = tree
-        for part in entry.path[:-1]:
-            node = node.setdefault(part, {})
-        node[entry.path[-1]] = _Raw(entry.value)
+    for *owner, setting, value in ((*entry.path, entry.value) for entry in entries):
+        reduce(lambda node, part: node.setdefault(part, {}), owner, tree)[setting] = value
     return tree
-
-
-def _type(trees: Sequence[dict[str, Any]], merged: Merged) -> None:
-    """Type the strongest value of each leaf; of one that does not parse keep the rest, and its problems."""
-    model: Any = _model(trees)()
-    for path, read in _leaves(model):
-        value = read
-        if isinstance(read, FaultyValueError):
-            merged.problems += [merged.stacks[path][0].problem(fault) for fault in read.faults]
-            value = read.rest
-        if value is not None:
-            merged.values[path] = value
-
-
-def _leaves(model: BaseModel, at: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every leaf of *model* that is set, in the catalogue's order."""
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        if name == RESOURCES:
-            for resource in sorted(value):
-                yield from _leaves(value[resource], (RESOURCES, resource))
-        elif name in model.model_fields_set:
-            yield (*at, name), value
-
-
-def _reader(setting: Setting) -> Callable[[_Raw], Any]:
-    """Reads a value of *setting*; of one that does not parse it makes the error, so that all are read."""
-
-    def read(raw: _Raw) -> Any:
-        try:
-            return setting.parse(raw.value)
-        except FaultyValueError as error:
-            return error
-
-    return read
-
-
-def _fields(settings: Iterable[Setting]) -> dict[str, Any]:
-    return {s.name: (Annotated[Any, PlainValidator(_reader(s))], None) for s in settings}
-
-
-_CONFIG = ConfigDict(hide_input_in_errors=True)
-_RESOURCE: Any = create_model(
-    "Resource", __config__=_CONFIG, **_fields(s for s in SETTINGS if s.for_resource)
-)
-
-
-class _LayerSource(PydanticBaseSettingsSource):
-    """A source for pydantic-settings that holds what was read already."""
-
-    def __init__(self, settings: type[BaseSettings], tree: dict[str, Any]) -> None:
-        super().__init__(settings)
-        self._tree = tree
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        return self._tree.get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return self._tree
-
-
-def _model(trees: Sequence[Mapping[str, Any]]) -> type[BaseSettings]:
-    """The model of all settings, which reads *trees* and nothing else."""
-
-    class Layered(BaseSettings):
-        model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True, validate_default=False)
-
-        @classmethod
-        def settings_customise_sources(cls, settings_cls: type[BaseSettings], **_: Any) -> tuple[Any, ...]:  # type: ignore[override]  # the stock sources are not used
-            return tuple(_LayerSource(settings_cls, dict(tree)) for tree in reversed(trees))
-
-    fields = _fields(s for s in SETTINGS if s.for_app)
-    return create_model("Settings", __base__=Layered, **fields, RESOURCES=(dict[str, _RESOURCE], {}))

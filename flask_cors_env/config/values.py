@@ -8,21 +8,31 @@ or a JSON array are one value each and are taken as they are. Nothing is guessed
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from flask_cors_env.config.errors import Fault, FaultyValueError, as_text
 from flask_cors_env.core import protocol
-from flask_cors_env.core.origin import VARIABLE, OriginError, OriginPattern, compile_call, parse_origin
+from flask_cors_env.core.fields import MAX_AGE_LIMIT
+from flask_cors_env.core.origin import (
+    VARIABLE,
+    OriginError,
+    OriginPattern,
+    Origins,
+    compile_call,
+    parse_origin,
+)
 from flask_cors_env.core.path import PathError, PathPattern, parse_path
 
-MAX_AGE_LIMIT = 86400
 #: The word of METHODS that stands for the methods that the URL map routes.
 AUTO = "auto"
 
-_SINKS = ("auto", "app", "stderr", "stdout")
+SINKS = ("auto", "app", "stderr", "stdout")
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
 _SPACE = " \t\r\n\v\f"
@@ -42,13 +52,22 @@ _WORD = re.compile(r"[A-Za-z0-9_-]+")
 _ORIGIN_LIKE = re.compile(r"[A-Za-z0-9+.-]+://\S+")
 
 Element = str | re.Pattern[str]
+M = TypeVar("M")
+V = TypeVar("V")
+N = TypeVar("N", bound=Element)
 
 
-class OriginValue(NamedTuple):
+@dataclass(frozen=True)
+class OriginValue:
     """The value of ORIGINS: entries, sorted and without repeats, or the application's own function."""
 
     patterns: tuple[OriginPattern, ...] = ()
     function: Callable[..., bool] | None = None
+
+    @functools.cached_property
+    def prepared(self) -> Origins:
+        """The entries prepared: once, however many resources inherit them."""
+        return Origins(self.patterns)
 
 
 def unquote(text: str) -> str:
@@ -82,7 +101,7 @@ def _without_comments(text: str) -> tuple[str, list[Fault]]:
     return (unquote(_COMMENT.sub("", text)), faults) if faults else (text, [])
 
 
-def each(value: Any, parse: Callable[[Element], Any], make: Callable[[list[Any]], Any]) -> Any:
+def each(value: Any, parse: Callable[[Element], M], make: Callable[[list[M]], V]) -> V:
     """
     What *make* makes of every member of a list, parsed.
 
@@ -90,7 +109,7 @@ def each(value: Any, parse: Callable[[Element], Any], make: Callable[[list[Any]]
         FaultyValueError: With all faults of all members, and what is made of the others.
     """
     members, faults = _members(value)
-    parsed: list[Any] = []
+    parsed: list[M] = []
     for member in members:
         try:
             parsed.append(parse(_not_none(member)))
@@ -167,7 +186,7 @@ def plain(member: Element) -> str:
     return member
 
 
-def _grammar(parse: Callable[[str], Any], text: str) -> Any:
+def _grammar(parse: Callable[[str], V], text: str) -> V:
     """What *parse* makes of *text*; its refusal as a fault."""
     try:
         return parse(text)
@@ -180,8 +199,7 @@ def origins(value: Any) -> OriginValue:
     """ORIGINS: entries in the grammar of origins, compiled patterns, or one function."""
     if callable(value):
         return OriginValue(function=value)
-    made: OriginValue = each(value, _origin, _origin_value)
-    return made
+    return each(value, _origin, _origin_value)
 
 
 def _origin_value(patterns: list[OriginPattern]) -> OriginValue:
@@ -196,8 +214,7 @@ def _origin(member: Element) -> OriginPattern:
     if isinstance(member, re.Pattern):
         return OriginPattern.from_regex(_text_pattern(member))
     _refuse_separators(member, _ORIGIN_LIKE)
-    pattern: OriginPattern = _grammar(parse_origin, member)
-    return pattern
+    return _grammar(parse_origin, member)
 
 
 def _refuse_separators(text: str, part: re.Pattern[str]) -> None:
@@ -229,8 +246,7 @@ def path(member: Any) -> PathPattern:
         raise FaultyValueError(Fault("path-is-regex", message, member.pattern, _glob_remedy(member)))
     if not isinstance(member, str):
         raise FaultyValueError(_not_a(member, "path"))
-    pattern: PathPattern = _grammar(parse_path, member)
-    return pattern
+    return _grammar(parse_path, member)
 
 
 def _glob_remedy(compiled: re.Pattern[Any]) -> str | None:
@@ -267,8 +283,7 @@ def _method(member: Element) -> str:
 
 def allow_headers(value: Any) -> tuple[Element, ...]:
     """ALLOW_HEADERS: field names, ``x-team-*`` prefixes, ``*``, or compiled patterns."""
-    made: tuple[Element, ...] = each(value, _request_header, _once_each)
-    return made
+    return each(value, _request_header, _once_each)
 
 
 def _request_header(member: Element) -> Element:
@@ -322,13 +337,12 @@ def _name_faults(member: str, name: str, *, is_prefix: bool = False) -> Iterator
 
 def expose_headers(value: Any) -> tuple[str, ...]:
     """EXPOSE_HEADERS: field names, or ``*``; sorted, without repeats."""
-    made: tuple[str, ...] = each(value, _response_header, _once_each)
-    return made
+    return each(value, _response_header, _once_each)
 
 
-def _once_each(names: list[Element]) -> tuple[Element, ...]:
+def _once_each(names: list[N]) -> tuple[N, ...]:
     """*names* sorted, and of those that differ in case only the first: fields' names have no case."""
-    by_key: dict[str, Element] = {}
+    by_key: dict[str, N] = {}
     for name in sorted(names, key=as_text):
         key = name.lower() if isinstance(name, str) else f"({name.flags}){name.pattern}"
         by_key.setdefault(key, name)
@@ -411,10 +425,15 @@ def one_of(*choices: str) -> Callable[[Any], str]:
     return word
 
 
+def listed(words: Sequence[str]) -> str:
+    """Return *words* as a sentence lists them: ```a`, `b` or `c```."""
+    *others, last = (f"`{word}`" for word in words)
+    return f"{', '.join(others)} or {last}"
+
+
 def words(value: Any) -> tuple[str, ...]:
     """A list of plain words, sorted and without repeats."""
-    made: tuple[str, ...] = each(value, plain, lambda found: tuple(sorted(set(found))))
-    return made
+    return each(value, plain, lambda found: tuple(sorted(set(found))))
 
 
 def text(value: Any) -> str:
@@ -427,14 +446,19 @@ def text(value: Any) -> str:
     return found
 
 
+def absolute_path(value: Any) -> str:
+    """A path, absolute from now on: a server may change its working directory later."""
+    return os.path.abspath(text(value))  # noqa: PTH100 - no link is to be followed
+
+
 def sink(value: Any) -> str:
     """AUDIT_SINK: one of four words in any case, or ``file:PATH``."""
     name = text(value)
     kind, _, path = name.partition(":")
     if kind.lower() == "file" and path:
         return f"file:{path}"
-    if name.lower() in _SINKS:
+    if name.lower() in SINKS:
         return name.lower()
     raise FaultyValueError(
-        Fault("audit-sink", "is no sink.", name, f"Write: {', '.join(_SINKS)}, or file:PATH")
+        Fault("audit-sink", "is no sink.", name, f"Write: {', '.join(SINKS)}, or file:PATH")
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from flask_cors_env.core.policy import Policy, Resource
+from flask_cors_env.core.policy import Policy
+from flask_cors_env.core.widening import widens
 
 
 class Change(NamedTuple):
@@ -15,7 +16,7 @@ class Change(NamedTuple):
     Attributes:
         added: ``resource.field=value`` for what the new one says and the old one did not.
         removed: The same for what it no longer says.
-        widened: Whether anything may be allowed now that was not.
+        widened: Whether a page can do or read something that it could not, or that cannot be computed.
     """
 
     added: tuple[str, ...]
@@ -23,16 +24,11 @@ class Change(NamedTuple):
     widened: bool
 
 
-#: Where more entries let more in, and which value of a switch does.
-_GRANTS = ("paths", "origins", "methods", "allow_headers", "expose_headers")
-_SWITCHES = {"allow_credentials": "True", "origin_function": "True", "enforce": "False"}
-
-
 def difference(old: Policy, new: Policy) -> Change:
     """What changes from *old* to *new*."""
     before, after = set(_entries(old)), set(_entries(new))
     added, removed = sorted(after - before), sorted(before - after)
-    return Change(tuple(map(_text, added)), tuple(map(_text, removed)), _widens(old, new, added, removed))
+    return Change(tuple(map(_text, added)), tuple(map(_text, removed)), widens(old, new))
 
 
 _Entry = tuple[str, str, str]
@@ -40,7 +36,7 @@ _Entry = tuple[str, str, str]
 
 def _entries(policy: Policy) -> Iterator[_Entry]:
     for resource in policy.resources:
-        for name, value in resource.canonical().items():
+        for name, value in resource.whole().items():
             if isinstance(value, list):
                 yield from ((resource.name, name, str(member)) for member in value)
             elif name != "name":
@@ -50,16 +46,3 @@ def _entries(policy: Policy) -> Iterator[_Entry]:
 def _text(entry: _Entry) -> str:
     resource, name, value = entry
     return f"{resource}.{name}={value}"
-
-
-def _widens(old: Policy, new: Policy, added: list[_Entry], removed: list[_Entry]) -> bool:
-    """Any new grant widens; so does a resource gone, or narrowed, whose paths another now governs."""
-    if any(field in _GRANTS or _SWITCHES.get(field) == value for _, field, value in added):
-        return True
-    return any(field == "paths" and _is_covered(old, new, name) for name, field, _ in removed)
-
-
-def _is_covered(old: Policy, new: Policy, name: str) -> bool:
-    lost: Resource | None = old.resource_named(name)
-    patterns = () if lost is None else lost.paths
-    return any(pattern.overlaps(other) for pattern in patterns for r in new.resources for other in r.paths)

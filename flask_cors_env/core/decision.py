@@ -126,8 +126,13 @@ def decide(policy: Policy, request: Request) -> Decision:
 
     See https://fetch.spec.whatwg.org/#cors-check and https://fetch.spec.whatwg.org/#cors-preflight-fetch.
     """
+    resource = policy.resource_for(request.path)
     return decide_within(
-        policy.resource_for(request.path), request, explained=policy.is_development, outside=policy.outside
+        resource,
+        request,
+        explained=policy.is_development,
+        guard=policy.guard_for(request.path, resource),
+        outside=policy.outside,
     )
 
 
@@ -136,18 +141,20 @@ def decide_within(
     request: Request,
     *,
     explained: bool = False,
+    guard: Resource | None = None,
     outside: Resource | None = None,
 ) -> Decision:
     """
-    Decide for a request that *resource* governs, or none does.
+    Decide for a request that *resource* governs; None where no resource does.
 
     Args:
         resource: Found by the path or by the view.
         request: As for `decide`.
-        explained: Whether a refused preflight tells the browser's console the cause (development).
+        explained: True where a denied preflight names its cause to the browser's console (development).
+        guard: The enforcing resource that an ambiguous path may mean (`Policy.guard_for`); or None.
         outside: What a new resource would be, for the remedy where there is none; or None.
     """
-    found = _decided(resource, request, explained=explained)
+    found = _decided(resource, request, explained=explained, guard=guard)
     if found.verdict is not Verdict.DENY:
         return found
     return found._replace(advised=_advised(found, request, outside))
@@ -184,30 +191,53 @@ def _refused(denial: Decision, request: Request) -> Refused:
 _NOT_LISTED = Reason.ORIGIN_NOT_LISTED
 
 
-def _decided(resource: Resource | None, request: Request, *, explained: bool) -> Decision:
-    origin = request.origin
-    if origin is None or request.same_origin:
-        return _undecided(resource, request)
+def _decided(
+    resource: Resource | None, request: Request, *, explained: bool, guard: Resource | None = None
+) -> Decision:
+    origin, kind = request.origin, request.kind
+    if guard is not None:
+        return _decide_ambiguous(guard, request)
+    if origin is None:
+        return _skip_without_origin(resource, request)
     if resource is None:
-        return Decision(request.kind, Verdict.DENY, (Reason.NO_RESOURCE,))
-    if not resource.enabled:
+        notes = (Note.NOT_ENFORCED,) if kind is Kind.WEBSOCKET else ()
+        decision = Decision(kind, Verdict.DENY, (Reason.NO_RESOURCE,), notes=notes)
+    elif not resource.enabled:
         reason = Reason.ROUTE_EXEMPT if resource.exempt else Reason.DISABLED
-        return Decision(request.kind, Verdict.SKIP, (reason,), resource)
-    found = _judge_origin(resource, request, origin)
-    if request.kind is Kind.PREFLIGHT:
+        return Decision(kind, Verdict.SKIP, (reason,), resource)
+    elif kind is Kind.PREFLIGHT:
+        found = _judge_origin(resource, request, origin)
         return _preflight(resource, request, origin, found, explained=explained)
-    if isinstance(found, Match):
-        return _allow_actual(resource, request, origin, found)
-    return _deny_actual(resource, found)
+    else:
+        decision = _decide_actual(resource, request, origin)
+    if request.same_origin and kind is not Kind.PREFLIGHT:
+        fields, vary, error = decision.fields, decision.vary, decision.error
+        skip, reasons = Verdict.SKIP, (Reason.SAME_ORIGIN,)
+        return Decision(kind, skip, reasons, resource, fields=fields, vary=vary, error=error)
+    return decision
 
 
-def _undecided(resource: Resource | None, request: Request) -> Decision:
-    """No CORS request, or none that needs sharing; caches still have to tell such responses apart."""
-    reason = Reason.NO_ORIGIN if request.origin is None else Reason.SAME_ORIGIN
+def _decide_ambiguous(guard: Resource, request: Request) -> Decision:
+    """Refuse a foreign origin; nobody gets fields, since a cache could pass them on to a foreign page."""
+    kind, skip = request.kind, Verdict.SKIP
+    if request.origin is None:
+        return Decision(kind, skip, (Reason.NO_ORIGIN,), guard, vary=_ORIGIN)
+    if request.same_origin and kind is not Kind.PREFLIGHT:
+        return Decision(kind, skip, (Reason.SAME_ORIGIN,), guard, vary=_ORIGIN)
+    notes = (Note.HOST_DIFFERS,) if request.host_differs else ()
+    passes = request.host_differs and kind is not Kind.PREFLIGHT
+    status = None if passes else Status.FORBIDDEN
+    reasons = (Reason.PATH_AMBIGUOUS,)
+    return Decision(kind, Verdict.DENY, reasons, guard, notes=notes, vary=_ORIGIN, status=status)
+
+
+def _skip_without_origin(resource: Resource | None, request: Request) -> Decision:
+    """No CORS request; caches still have to tell such a response from the others."""
+    reasons = (Reason.NO_ORIGIN,)
     if resource is None or not resource.enabled:
-        return Decision(request.kind, Verdict.SKIP, (reason,), resource)
+        return Decision(request.kind, Verdict.SKIP, reasons, resource)
     fields = resource.constant_fields or ()
-    return Decision(request.kind, Verdict.SKIP, (reason,), resource, fields=fields, vary=resource.vary)
+    return Decision(request.kind, Verdict.SKIP, reasons, resource, fields=fields, vary=resource.vary)
 
 
 class _Refusal(NamedTuple):
@@ -246,25 +276,31 @@ def _ask(resource: Resource, request: Request, origin: str) -> Match | _Refusal:
     return _Refusal(Reason.NULL_NOT_ALLOWED if null else Reason.ORIGIN_NOT_LISTED)
 
 
-def _allow_actual(resource: Resource, request: Request, origin: str, found: Match) -> Decision:
-    notes: tuple[Note, ...] = ()
-    if "ORIGINS" in resource.defaulted:
-        notes = (Note.DEVELOPMENT_DEFAULT,)
-    if request.credentialed and not resource.allow_credentials:
-        notes = (*notes, Note.CREDENTIALS_NOT_ALLOWED)
-    fields, vary = resource.constant_fields or ((ACAO, origin), *resource.actual_tail), resource.vary
+def _decide_actual(resource: Resource, request: Request, origin: str) -> Decision:
+    """Decide on the origin alone: the method and the header names were the preflight's."""
+    kind = request.kind
+    found = _judge_origin(resource, request, origin)
+    notes: tuple[Note, ...] = (Note.HOST_DIFFERS,) if request.host_differs else ()
+    if isinstance(found, Match):
+        notes = (*_notes_of_allow(resource, request), *notes)
+        fields = resource.constant_fields or ((ACAO, origin), *resource.actual_tail)
+        return Decision(
+            kind, Verdict.ALLOW, (found.reason,), resource, found.rule, (), None, notes, fields, resource.vary
+        )  # fmt: skip
+    reason, near, error = found
+    status = Status.FORBIDDEN if resource.enforce and request.is_foreign else None
+    if kind is Kind.WEBSOCKET and status is None:
+        notes = (*notes, Note.NOT_ENFORCED)
+    # a denied origin's response varies also where an allowed one's has a constant ACAO
     return Decision(
-        Kind.ACTUAL, Verdict.ALLOW, (found.reason,), resource, found.rule, (), None, notes, fields, vary
+        kind, Verdict.DENY, (reason,), resource, None, (), near, notes, (), _ORIGIN, status, error
     )  # fmt: skip
 
 
-def _deny_actual(resource: Resource, refusal: _Refusal) -> Decision:
-    """A refused origin's response is told from others also where those have a constant ACAO."""
-    reason, near, error = refusal
-    status = Status.FORBIDDEN if resource.enforce else None
-    return Decision(
-        Kind.ACTUAL, Verdict.DENY, (reason,), resource, None, (), near, (), (), _ORIGIN, status, error
-    )  # fmt: skip
+def _notes_of_allow(resource: Resource, request: Request) -> tuple[Note, ...]:
+    notes = (Note.DEVELOPMENT_DEFAULT,) if "ORIGINS" in resource.defaulted else ()
+    lacks = request.credentialed and not resource.allow_credentials
+    return (*notes, Note.CREDENTIALS_NOT_ALLOWED) if lacks else notes
 
 
 def _preflight(

@@ -231,6 +231,24 @@ def without_dot_segments(path: str) -> str:
     return "/" + "/".join(kept)
 
 
+def other_readings(path: str) -> tuple[str, ...]:
+    """
+    Return the other paths that *path*, decoded once, may mean to a server; none where it is unambiguous.
+
+    ``/priv/../pub/x`` -> ``/priv/../pub/x``, ``/pub/x``. A path is ambiguous if, as it is or decoded once
+    more, it has a ``.`` or ``..`` segment or a backslash.
+    """
+    if "/." not in path and "\\" not in path and "%" not in path:
+        return ()
+    found = []
+    for text in dict.fromkeys((path, unquote(path))):
+        slashed = text.replace("\\", "/")
+        resolved = without_dot_segments(slashed)
+        if resolved != text:
+            found += [text, slashed, resolved]
+    return tuple(dict.fromkeys(found))
+
+
 T = TypeVar("T")
 
 
@@ -319,14 +337,15 @@ class PathIndex(Generic[T]):
         """The value that governs *path*, which has one leading slash; None if no pattern covers it."""
         if self.everything is not None:
             return self.everything
-        found = self._find(path)
+        found = self.find_as_written(path)
         if found is not None and "/." in path:
             resolved = without_dot_segments(path)
-            if resolved != path and self._find(resolved) is not found:
+            if resolved != path and self.find_as_written(resolved) is not found:
                 return None
         return found
 
-    def _find(self, path: str) -> T | None:
+    def find_as_written(self, path: str) -> T | None:
+        """Return the value of the most specific pattern for *path*, whose dot segments are taken as names."""
         literal = self._literal.get(path)
         if literal is not None:
             return literal

@@ -8,91 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import filterfalse
 from typing import Any, NamedTuple
 
 from flask_cors_env.core import protocol
-from flask_cors_env.core.origin import ANY, OriginPattern, Origins, canonical_regex, parse_origin
-from flask_cors_env.core.path import PathIndex, PathPattern, overlaps, parse_path
+from flask_cors_env.core.environments import DEVELOPMENT, PRODUCTION
+from flask_cors_env.core.fields import DEFAULT, FIELDS, MAX_AGE_LIMIT, ResourceFields
+from flask_cors_env.core.origin import ANY
+from flask_cors_env.core.path import PathIndex, PathPattern, other_readings, overlaps
 from flask_cors_env.core.remedy import PLAIN, Advice
 from flask_cors_env.core.request import Request
 
 Fields = tuple[tuple[str, str], ...]
-OriginFunction = Callable[..., bool]
 
-#: The name of the one resource of a policy that has no others.
-DEFAULT = "default"
-DEVELOPMENT = "development"
-_NAME_OR_PREFIX = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+(?:-\*)?")
-#: No browser caches a preflight for longer, in seconds.
-MAX_AGE_LIMIT = 86400
-
-
-class HeaderNames:
-    """
-    The request-header names a preflight may ask for.
-
-    Args:
-        entries: Names in any case, ``x-team-*`` prefixes, ``*``, or compiled patterns (matched whole,
-            against the lower-case name). ``*`` covers ``Authorization`` only if that is named beside it.
-
-    Raises:
-        ValueError: An entry that is none of these.
-    """
-
-    def __init__(self, entries: Iterable[str | re.Pattern[str]] = ()) -> None:
-        entries = tuple(entries)
-        texts = sorted(entry for entry in entries if isinstance(entry, str))
-        regexes = {entry for entry in entries if isinstance(entry, re.Pattern)}
-        for regex in regexes:
-            if not isinstance(regex.pattern, str):
-                raise TypeError(f"{regex.pattern!r} is a pattern for bytes")
-        for text in texts:
-            if text != "*" and not _NAME_OR_PREFIX.fullmatch(text):
-                raise ValueError(f"{text!r} is no field name, and no prefix like x-team-*")
-        named = {text.lower(): text for text in texts if "*" not in text}
-        self.any = "*" in texts
-        self.names = tuple(named[key] for key in sorted(named))
-        self.prefixes = tuple(sorted({text.lower()[:-1] for text in texts if "*" in text and text != "*"}))
-        self.regexes = tuple(sorted(regexes, key=canonical_regex))
-        self._lower = frozenset(named)
-
-    @property
-    def texts(self) -> list[str]:
-        """The entries as they are written, sorted."""
-        stars = ["*"] if self.any else []
-        return [
-            *stars,
-            *self.names,
-            *(p + "*" for p in self.prefixes),
-            *map(canonical_regex, self.regexes),
-        ]
-
-    @property
-    def is_listable(self) -> bool:
-        """Whether the names can be listed without looking at the request."""
-        return not self.prefixes and not self.regexes
-
-    def refused(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Those of *names*, lower case, that are not allowed."""
-        if self._lower.issuperset(names):
-            return ()
-        unlisted = self.unlisted(names)
-        if self.any or not self.is_listable:
-            unlisted = [name for name in unlisted if not self._covers(name)]
-        return tuple(unlisted)
-
-    def unlisted(self, names: Iterable[str]) -> list[str]:
-        """Those of *names*, lower case, that are not named here."""
-        return list(filterfalse(self._lower.__contains__, names))
-
-    def _covers(self, name: str) -> bool:
-        if self.any and name != protocol.NON_WILDCARD_REQUEST_HEADER:
-            return True
-        return name.startswith(self.prefixes) or any(regex.fullmatch(name) for regex in self.regexes)
+#: The first version of the canonical policy that says its version, and leaves empty values out; 0.1.0 wrote
+#: version 0.
+_VERSIONED = 1
+_EMPTY = {f.name: f.empty for f in FIELDS}
 
 
 class Contradiction(NamedTuple):
@@ -139,41 +72,19 @@ def contradictions(resource: Resource) -> list[Contradiction]:
     return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Resource:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Resource(ResourceFields):
     """
     The rules for the paths, or the view, that one part of a policy governs.
 
     Attributes:
         name: ``default``, the operator's name, ``blueprint:<name>`` or ``view:<endpoint>``.
-        paths: The patterns of the paths it governs; empty where it is found by the view.
-        origins: Who may read its responses.
-        origin_function: Asked, with ``origin`` and ``request``, where no entry matches; or None.
-        methods: Allowed beside GET, HEAD and POST; ``*`` for any.
-        allow_headers: The request-header names a page may send.
-        expose_headers: The response-header names a page may read; ``*`` for any.
-        allow_credentials: Whether responses to credentialed requests are shared.
-        max_age: For how many seconds a preflight may be cached, 0 to 86400.
-        enforce: Whether a denied request is answered with 403 ahead of the view.
-        enabled: False where the resource is left alone.
-        exempt: Whether that is since the view was exempted.
-        defaulted: The settings, without prefix, whose value is a default of development.
+        exempt: Whether *enabled* is false since the view was exempted.
         advice: Where its settings are changed, and what would be refused there.
     """
 
     name: str = DEFAULT
-    paths: tuple[PathPattern, ...] = ()
-    origins: Origins = field(default_factory=Origins)
-    origin_function: OriginFunction | None = None
-    methods: frozenset[str] = frozenset()
-    allow_headers: HeaderNames = field(default_factory=HeaderNames)
-    expose_headers: tuple[str, ...] = ()
-    allow_credentials: bool = False
-    max_age: int = 0
-    enforce: bool = False
-    enabled: bool = True
     exempt: bool = False
-    defaulted: frozenset[str] = frozenset()
     advice: Advice = PLAIN
     #: Fields of an allowed response whose ACAO is constant; None where it is not.
     constant_fields: Fields | None = field(init=False, repr=False)
@@ -197,74 +108,37 @@ class Resource:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def parse(  # noqa: PLR0913 - one argument per setting
-        cls,
-        *,
-        name: str = DEFAULT,
-        paths: Iterable[str] = ("/*",),
-        origins: Iterable[str | re.Pattern[str]] | OriginFunction = (),
-        methods: Iterable[str] = (),
-        allow_headers: Iterable[str | re.Pattern[str]] = (),
-        expose_headers: Iterable[str] = (),
-        allow_credentials: bool = False,
-        max_age: int = 0,
-        enforce: bool = False,
-    ) -> Resource:
+    def parse(cls, *, name: str = DEFAULT, **values: Any) -> Resource:
         """
-        A resource from spellings, for use without Flask and its settings.
+        Parse a resource from spellings, for use without Flask and its settings.
 
-        Origins are spellings and compiled patterns, or one function; the rest is as the attributes say.
+        Args:
+            name: Of the resource.
+            **values: The fields of `FIELDS`, by name: lists of spellings, booleans, and seconds as a number.
+                Origins are spellings and compiled patterns, or one function. Without *paths* every path is
+                governed.
 
         Raises:
             ValueError: An origin or path that is not in the grammar, a name that is no token, a method or
                 field that no page can use, or fields that contradict each other.
-            TypeError: One string where several are meant.
+            TypeError: One string in place of a list, or a field that does not exist.
         """
-        function = origins if callable(origins) else None
-        patterns = () if callable(origins) else map(_origin_pattern, _several(origins))
-        resource = cls(
-            name=name,
-            paths=tuple(map(parse_path, _several(paths))),
-            origins=Origins(patterns),
-            origin_function=function,
-            methods=frozenset(map(protocol.normalize_method, _several(methods))),
-            allow_headers=HeaderNames(_several(allow_headers)),
-            expose_headers=tuple(sorted(set(_several(expose_headers)), key=str.lower)),
-            allow_credentials=allow_credentials,
-            max_age=max_age,
-            enforce=enforce,
-        )
+        values = {"paths": ("/*",), **values}
+        if callable(values.get("origins")):
+            values |= {"origins": (), "origin_function": values["origins"]}
+        values = {f.name: f.type.parse(values.pop(f.name)) for f in FIELDS if f.name in values} | values
+        resource = cls(name=name, **values)
         for message in (*_useless(resource), *(found.message for found in contradictions(resource))):
             raise ValueError(f"{name}: {message}")
         return resource
 
+    def whole(self) -> dict[str, Any]:
+        """Return its name and all fields of the catalogue, as plain values in a fixed order."""
+        return {"name": self.name} | {f.name: f.type.write(getattr(self, f.name)) for f in FIELDS}
+
     def canonical(self) -> dict[str, Any]:
-        """All that its decisions depend on, as plain values in a fixed order."""
-        return {
-            "name": self.name,
-            "paths": sorted({path.text for path in self.paths}),
-            "origins": list(self.origins.canonical),
-            "origin_function": self.origin_function is not None,
-            "methods": sorted(self.methods),
-            "allow_headers": self.allow_headers.texts,
-            "expose_headers": list(self.expose_headers),
-            "allow_credentials": self.allow_credentials,
-            "max_age": self.max_age,
-            "enforce": self.enforce,
-            "enabled": self.enabled,
-            "defaulted": sorted(self.defaulted),
-        }
-
-
-def _several(values: Iterable[Any]) -> Iterable[Any]:
-    """*values*, which must not be one string: its characters are not what is meant."""
-    if isinstance(values, str):
-        raise TypeError(f"{values!r} stands where a list is meant")
-    return values
-
-
-def _origin_pattern(entry: str | re.Pattern[str]) -> OriginPattern:
-    return parse_origin(entry) if isinstance(entry, str) else OriginPattern.from_regex(entry)
+        """Return `whole` without the fields that say nothing, so that a later field changes no id."""
+        return {name: value for name, value in self.whole().items() if value != _EMPTY.get(name)}
 
 
 def _refuse_unsendable(resource: Resource) -> None:
@@ -349,6 +223,7 @@ class Policy:
         resources: Each with a name of its own.
         environment: ``development``, ``testing``, ``staging`` or ``production``. In development a refused
             preflight is answered so that the browser's console names the cause.
+        is_versioned: False for a policy from a log of 0.1.0, whose canonical form says no version.
         outside: What a resource would be that is added for another path, for remedies; or None.
 
     Raises:
@@ -357,7 +232,8 @@ class Policy:
     """
 
     __slots__ = (
-        "_index", "_named", "enforces", "environment", "everywhere", "id", "is_development", "outside",
+        "_index", "_is_versioned", "_named", "enforces", "environment", "everywhere", "id", "is_development",
+        "outside",
         "resources",
     )  # fmt: skip
 
@@ -365,12 +241,14 @@ class Policy:
         self,
         resources: Iterable[Resource] = (),
         *,
-        environment: str = "production",
+        environment: str = PRODUCTION,
+        is_versioned: bool = True,
         outside: Resource | None = None,
     ) -> None:
         self.resources = tuple(resources)
         self.outside = outside
         self.environment = environment
+        self._is_versioned = is_versioned
         self._named = {resource.name: resource for resource in self.resources}
         if len(self._named) != len(self.resources):
             raise ValueError("two resources have one name")
@@ -393,27 +271,44 @@ class Policy:
         """The resource that governs *path*, which has one leading slash; None if none does."""
         return self._index.find(path)
 
+    def guard_for(self, path: str, resource: Resource | None) -> Resource | None:
+        """
+        Return the resource whose `enforce` an ambiguous path must not lead round; None for a plain path.
+
+        Args:
+            path: Decoded once, with one leading slash.
+            resource: The resource that governs the path, or the view that the path is routed to.
+        """
+        readings = other_readings(path) if self.enforces else ()
+        found = (resource, *map(self._index.find_as_written, readings)) if readings else ()
+        return next((each for each in found if each is not None and each.enforce and each.enabled), None)
+
     def resource_named(self, name: str) -> Resource | None:
         """The resource of that name, or None."""
         return self._named.get(name)
 
     def canonical(self) -> dict[str, Any]:
         """
-        All that decisions depend on, as plain values in a fixed order.
+        Return all that decisions depend on, as plain values in a fixed order.
 
-        Several origins that an earlier resource has too are told by its name, ``{"as": NAME}``: most
+        Fields at their empty value are left out. ``v`` is the first version that has all fields that are
+        there: a field that is added later changes no policy that does without it.
+        Several origins that an earlier resource has too are written as its name, ``{"as": NAME}``: most
         resources inherit them, and there may be thousands.
         """
-        told = []
+        written = []
         first: dict[tuple[str, ...], str] = {}
         for resource in sorted(self.resources, key=lambda resource: resource.name):
             name = first.setdefault(resource.origins.canonical, resource.name)
             is_again = name != resource.name and len(resource.origins.canonical) > 1
-            told.append(resource.canonical() | ({"origins": {"as": name}} if is_again else {}))
-        return {"environment": self.environment, "resources": told}
+            values = resource.canonical() if self._is_versioned else resource.whole()
+            written.append(values | ({"origins": {"as": name}} if is_again else {}))
+        since = [f.since for f in FIELDS if any(f.name in values for values in written)]
+        version = {"v": max([_VERSIONED, *since])} if self._is_versioned else {}
+        return {**version, "environment": self.environment, "resources": written}
 
     def canonical_json(self) -> str:
-        """`canonical` as JSON without white space: what the policy's id is the digest of."""
+        """Return `canonical` as JSON without white space: the policy's id is the digest of this text."""
         return json.dumps(self.canonical(), separators=(",", ":"))
 
     def __repr__(self) -> str:
@@ -426,6 +321,13 @@ def path_entries(resources: Iterable[Resource]) -> list[tuple[PathPattern, Resou
 
 
 def origin_allowed_by_function(resource: Resource, request: Request) -> bool:
-    """What the application's own function says; only ``True`` lets an origin in."""
+    """
+    Return True where the application's own function answers ``True``, and nothing else.
+
+    The function is not given what no cache can know: cookies, and how the origin compares with the host.
+    """
     function = resource.origin_function
-    return function is not None and function(origin=request.origin, request=request) is True
+    if function is None:
+        return False
+    asked = request._replace(credentialed=False, same_origin=False, host_differs=False)
+    return function(origin=request.origin, request=asked) is True

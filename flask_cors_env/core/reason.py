@@ -17,16 +17,6 @@ class Verdict(StrEnum):
     SKIP = "skip"
 
 
-class About(StrEnum):
-    """What a reason is about, as a sentence calls that."""
-
-    ORIGIN = "origin"
-    METHOD = "method"
-    HEADER = "names"
-    PATH = "path"
-    REQUEST = "request"
-
-
 class Difference(StrEnum):
     """In what an origin differs from the nearest entry."""
 
@@ -39,13 +29,22 @@ class Difference(StrEnum):
     CASE = "case"
 
 
+class About(StrEnum):
+    """What of a request a reason is about."""
+
+    ORIGIN = "origin"
+    METHOD = "method"
+    HEADER = "header"
+    PATH = "path"
+
+
 class Reason(StrEnum):
     """
     Why a decision came out as it did.
 
     Attributes:
         verdict: What it comes to.
-        about: What of a request it is about.
+        about: What of the request it is about; a preflight's malformed field may be either of two.
         setting: The setting that changes the outcome, without its prefix; None where no setting does.
         meaning: One sentence for the reference.
         remedy: One sentence for a reader who wants another outcome; ``{variable}`` stands for the place of
@@ -53,19 +52,19 @@ class Reason(StrEnum):
     """
 
     verdict: Verdict
-    about: About
+    about: frozenset[About]
     setting: str | None
     meaning: str
     remedy: str
 
     def __new__(  # noqa: PLR0913, PLR0917 - one parameter an attribute
-        cls, code: str, verdict: Verdict, about: About, setting: str | None, meaning: str, remedy: str
+        cls, code: str, verdict: Verdict, about: str, setting: str | None, meaning: str, remedy: str
     ) -> Reason:
-        """Make the member from its code and what is said of it."""
+        """Make the member from its code and what is said of it; *about* is written ``method,header``."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.verdict = verdict
-        member.about = about
+        member.about = frozenset(map(About, about.split(",")))
         member.setting = setting
         member.meaning = meaning
         member.remedy = remedy
@@ -98,13 +97,13 @@ class Reason(StrEnum):
     )  # fmt: skip
 
     NO_ORIGIN = (
-        "no_origin", Verdict.SKIP, About.REQUEST, None,
+        "no_origin", Verdict.SKIP, About.ORIGIN, None,
         "There is no Origin field: not a CORS request.",
         "Nothing to do.",
     )  # fmt: skip
     SAME_ORIGIN = (
         "same_origin", Verdict.SKIP, About.ORIGIN, None,
-        "The page is of this very origin, so nothing needs sharing.",
+        "The page is of the request's own origin, so the browser asks no permission.",
         "Nothing to do.",
     )  # fmt: skip
     ROUTE_EXEMPT = (
@@ -119,7 +118,7 @@ class Reason(StrEnum):
     )  # fmt: skip
     APP_HEADERS = (
         "app_headers", Verdict.SKIP, About.PATH, "RESOURCES__<NAME>__PATH",
-        "No resource covers the path, and the response carries the application's own fields.",
+        "No resource covers the path, or a layer answered it without Flask; the response has CORS fields.",
         "To govern it here, add a resource for the path: {variable}.",
     )  # fmt: skip
 
@@ -154,12 +153,17 @@ class Reason(StrEnum):
         "Add the names to {variable}.",
     )  # fmt: skip
     REQUEST_MALFORMED = (
-        "request_malformed", Verdict.DENY, About.REQUEST, None,
+        "request_malformed", Verdict.DENY, "method,header", None,
         "A preflight field is no method, no list of field names, or too long; no browser sends that.",
         "Look at the client, or at the proxy in between.",
     )  # fmt: skip
+    PATH_AMBIGUOUS = (
+        "path_ambiguous", Verdict.DENY, About.PATH, None,
+        "The path has a dot segment or a backslash once decoded, and a resource that it may mean enforces.",
+        "Request the path in its plain form: no dot segments, no backslashes, not even encoded ones.",
+    )  # fmt: skip
     INTERNAL_ERROR = (
-        "internal_error", Verdict.DENY, About.REQUEST, None,
+        "internal_error", Verdict.DENY, About.ORIGIN, None,
         "Something failed while deciding, so nothing is shared.",
         "Look at the exception in the application's log.",
     )  # fmt: skip
@@ -168,6 +172,14 @@ class Reason(StrEnum):
     def is_listed(self) -> bool:
         """Whether the remedy adds a value to a list."""
         return self.verdict is Verdict.DENY and self.setting in {"ORIGINS", "METHODS", "ALLOW_HEADERS"}
+
+
+def reason_about(code: str) -> frozenset[About]:
+    """Return what the reason *code* is about; nothing for a reason of a later version."""
+    return _ABOUT.get(code, frozenset())
+
+
+_ABOUT = {reason.value: reason.about for reason in Reason}
 
 
 class Note(StrEnum):
@@ -213,4 +225,14 @@ class Note(StrEnum):
         "development_default", "ORIGINS",
         "The allowance rests on a default of development; other environments need the setting named.",
         "Outside development nothing is let in by default: set {variable}.",
+    )  # fmt: skip
+    NOT_ENFORCED = (
+        "not_enforced", "ENFORCE",
+        "Browsers ask no permission for WebSockets, so the denial did not stop the handshake.",
+        "To refuse such handshakes with 403, set {variable} to {true}.",
+    )  # fmt: skip
+    HOST_DIFFERS = (
+        "host_differs", None,
+        "The browser says same-origin, but the request's host is not the page's: a proxy hides the host.",
+        "Add werkzeug's ProxyFix, or let the proxy pass on the Host field.",
     )  # fmt: skip

@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 from flask_cors_env.core.reason import About, Note, Reason
 
 PREFIX = "CORS_"
+#: What is added to a list, as a sentence calls it.
+_WORDS = {"ORIGINS": "origin", "METHODS": "method", "ALLOW_HEADERS": "names"}
 
 
 class Remedy(NamedTuple):
@@ -89,9 +91,9 @@ class Refused(NamedTuple):
 
     def of(self, reason: Reason) -> tuple[str, ...]:
         """Return the values that *reason* is about and that a setting could list."""
-        if reason.about is About.HEADER:
+        if About.HEADER in reason.about:
             return self.names
-        value = {About.ORIGIN: self.origin, About.METHOD: self.method}.get(reason.about)
+        value = self.method if About.METHOD in reason.about else self.origin
         return () if value is None else (value,)
 
 
@@ -109,13 +111,13 @@ def _of_reason(advice: Advice, reason: Reason, values: Sequence[str]) -> Remedy:
     why_not = advice.closed(setting) or (advice.refusal(setting, values) if values else None)
     if why_not is not None:
         return Remedy(None, why_not)
-    place = advice.place(setting)
+    place, word = advice.place(setting), _WORDS.get(setting, "")
     if place.replaced is None or not reason.is_listed:
         return Remedy(place.variable, _filled(reason.remedy, place))
     if not place.replaced:
-        return Remedy(place.variable, f"Set {place.text} to the {reason.about.value}.")
+        return Remedy(place.variable, f"Set {place.text} to the {word}.")
     whole = f"{place.text}={place.replaced}"
-    return Remedy(place.variable, f"Write the whole list, {whole}, and add the {reason.about.value}.")
+    return Remedy(place.variable, f"Write the whole list, {whole}, and add the {word}.")
 
 
 def remedy_of_reason(advice: Advice, reason: Reason) -> Remedy:

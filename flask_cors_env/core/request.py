@@ -10,11 +10,16 @@ from flask_cors_env.core.protocol import SAFELISTED_METHODS, normalize_method
 
 
 class Kind(StrEnum):
-    """What a request is to the protocol: https://fetch.spec.whatwg.org/#http-requests."""
+    """
+    The kind of a request: https://fetch.spec.whatwg.org/#http-requests.
+
+    A ``websocket`` is the handshake of RFC 6455. Browsers ask no permission for it: there is no preflight.
+    """
 
     NONE = "none"
     PREFLIGHT = "preflight"
     ACTUAL = "actual"
+    WEBSOCKET = "websocket"
 
 
 class Request(NamedTuple):
@@ -27,8 +32,11 @@ class Request(NamedTuple):
         path: Decoded once, with one leading slash, without the mount point.
         requested_method: The value of ``Access-Control-Request-Method``, or None.
         requested_headers: The value of ``Access-Control-Request-Headers``, or None.
-        same_origin: Whether the page is of the request's own origin.
-        credentialed: Whether a cookie came along.
+        same_origin: True where the page is of the request's own origin. It decides about the event and about
+            `enforce`, never about response fields.
+        credentialed: True where the request has a ``Cookie`` field.
+        host_differs: True where the browser says same-origin and the request's host is another one.
+        websocket: True where the request asks for an upgrade to the WebSocket protocol.
     """
 
     origin: str | None
@@ -38,15 +46,22 @@ class Request(NamedTuple):
     requested_headers: str | None = None
     same_origin: bool = False
     credentialed: bool = False
+    host_differs: bool = False
+    websocket: bool = False
 
     @property
     def kind(self) -> Kind:
-        """A preflight has all three: the method OPTIONS, an origin and a requested method."""
+        """Return the kind. A preflight has the method OPTIONS, an origin and a requested method."""
         if self.origin is None:
             return Kind.NONE
         if self.method == "OPTIONS" and self.requested_method is not None:
             return Kind.PREFLIGHT
-        return Kind.ACTUAL
+        return Kind.WEBSOCKET if self.websocket else Kind.ACTUAL
+
+    @property
+    def is_foreign(self) -> bool:
+        """Return True where `enforce` may refuse the request: its page is of another origin."""
+        return self.origin is not None and not (self.same_origin or self.host_differs)
 
 
 def page_requests(  # noqa: PLR0913 - all that a browser looks at

@@ -13,7 +13,8 @@ from flask_cors_env.testing.browser.fetching import Browser, Outcome, Stage
 from flask_cors_env.testing.browser.headers import get_header
 from flask_cors_env.testing.browser.requests import PageRequest, Response, needs_preflight
 from flask_cors_env.testing.verdict import Exchange, Finding
-from flask_cors_env.web.extension import CORS, KEY
+from flask_cors_env.web.extension import CORS
+from flask_cors_env.web.state import KEY
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -1,30 +1,22 @@
 """
 Marks on views: ``@cross_origin`` and ``cors.exempt``.
 
-Marks are an attribute of the view, found through what wraps the view with ``functools.wraps``. The wrapper
-that `cross_origin` returns calls the view and nothing else; it is there to notice a decorator that hides the
-mark. The bare function is left unmarked: it may be another route's, or another app's. An exemption is on the
-bare function, so that it may follow the route, and says in which apps it holds.
+Marks are an attribute of the view, found through what wraps the view with ``functools.wraps``. What
+`cross_origin` marks is its wrapper: the bare function may be another route's, or another app's. An exemption
+is on the bare function too, so that it may follow the route, and says in which apps it holds.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import inspect
-import logging
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from flask import Flask, current_app, has_request_context, request
-
-V = TypeVar("V", bound=Callable[..., Any])
+from flask import Flask, has_request_context
 
 #: The attribute that carries a view's marks, the latest first.
 ATTRIBUTE = "__cors_env__"
-
-_LOG = logging.getLogger("flask_cors_env")
 
 
 class Mark:
@@ -34,16 +26,16 @@ class Mark:
     Attributes:
         options: As given to `cross_origin`.
         apps: Where the view is left alone; None for `cross_origin`, which holds in every app.
+        is_late: True where it was put on while a request was served.
         wrapper: What `cross_origin` returned for it, while that lives; None for a class and an exemption.
-        seen: Whether its first call has been looked at.
-        registered: Whether some app has registered the wrapper.
+        registered: True where some app has registered the wrapper.
     """
 
     def __init__(self, options: Mapping[str, Any], *, apps: weakref.WeakSet[Flask] | None = None) -> None:
         self.options = dict(options)
         self.apps = apps
+        self.is_late = has_request_context()
         self.wrapper: weakref.ref[Any] | None = None
-        self.seen = False
         self.registered = False
 
     @property
@@ -64,22 +56,23 @@ _APPS: weakref.WeakSet[Flask] = weakref.WeakSet()
 
 def of_view(app: Flask, view: Any, method: str) -> Mark | None:
     """
-    The mark that holds in *app* for *method* of *view*.
+    Return the mark that holds in *app* for *method* of *view*; None where there is none.
 
-    It is its handler's, else that of ``dispatch_request``, else the function's, else the class's.
+    It is the one whose function will return last: the view function's, that of ``dispatch_request``, the
+    handler's. Else it is the class's.
     """
     view_class = getattr(view, "view_class", None)
-    found: Mark | None = None
+    found = _of_function(app, view)
     if view_class is not None:
-        handler = getattr(view_class, method.lower(), None)
-        if handler is None and method == "HEAD":
-            handler = getattr(view_class, "get", None)
-        found = None if handler is None else _of_function(app, handler)
         found = found or _of_function(app, getattr(view_class, "dispatch_request", None))
-    found = found or _of_function(app, view)
-    if found is None and view_class is not None:
-        found = _of_bearer(app, view_class)
+        found = found or _of_function(app, _handler(view_class, method)) or _of_bearer(app, view_class)
     return found
+
+
+def _handler(view_class: type, method: str) -> Any:
+    """Return the function of *view_class* that serves *method*; None where there is none."""
+    handler = getattr(view_class, method.lower(), None)
+    return getattr(view_class, "get", None) if handler is None and method == "HEAD" else handler
 
 
 def above_routes(app: Flask) -> dict[str, Mark]:
@@ -137,60 +130,28 @@ def _chain(view: Any) -> Iterator[Any]:
         view = getattr(view, "__wrapped__", None)
 
 
-def wrap(view: V, mark: Mark) -> V:
-    """*view* with *mark*; a function is wrapped so that a decorator that hides the mark is noticed."""
-    if isinstance(view, type):
-        return put(view, mark)
-    wrapper: Any = _async_wrapper(view, mark) if inspect.iscoroutinefunction(view) else _wrapper(view, mark)
+def bears(app: Flask, view: Any, method: str, mark: Mark) -> bool:
+    """Return True where *mark* can be found on *view* before it runs."""
+    view_class = getattr(view, "view_class", None)
+    bearers = list(_chain(view))
+    if view_class is not None:
+        dispatch = getattr(view_class, "dispatch_request", None)
+        bearers += [*_chain(_handler(view_class, method)), *_chain(dispatch), view_class]
+    return mark.holds_in(app) and any(mark in getattr(bearer, ATTRIBUTE, ()) for bearer in bearers)
+
+
+def note_around(view: Any, mark: Mark, wrapper: Any) -> None:
+    """Note that *wrapper* stands around *view*, which some route may have registered without it."""
+    mark.wrapper = weakref.ref(wrapper)
     for function in _chain(view):
         with contextlib.suppress(TypeError):  # it takes no weak reference, or no hash
             _AROUND.setdefault(function, []).append(mark)
-    mark.wrapper = weakref.ref(wrapper)
-    done: V = put(wrapper, mark)
-    return done
 
 
-def put(view: V, mark: Mark) -> V:
-    """*view*, bearing *mark* before others; what takes no attribute, as a bound method, is wrapped."""
-    marks = (mark, *getattr(view, ATTRIBUTE, ()))
+def put(view: Any, mark: Mark) -> bool:
+    """Put *mark* on *view* before others; return False where it takes no attribute, as a bound method."""
     try:
-        setattr(view, ATTRIBUTE, marks)
+        setattr(view, ATTRIBUTE, (mark, *getattr(view, ATTRIBUTE, ())))
     except AttributeError:
-        bearer: Any = _wrapper(view, mark)
-        setattr(bearer, ATTRIBUTE, marks)
-        wrapped: V = bearer
-        return wrapped
-    return view
-
-
-def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
-    @functools.wraps(view)
-    def governed(*args: Any, **kwargs: Any) -> Any:
-        _notice(mark, view)
-        return view(*args, **kwargs)
-
-    return governed
-
-
-def _async_wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
-    @functools.wraps(view)
-    async def governed(*args: Any, **kwargs: Any) -> Any:
-        _notice(mark, view)
-        return await view(*args, **kwargs)
-
-    return governed
-
-
-def _notice(mark: Mark, view: Callable[..., Any]) -> None:
-    """At the first call, warn if the mark cannot be found from the view that the app has registered."""
-    if mark.seen or not has_request_context():
-        return
-    mark.seen = True
-    app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the app itself is what is known
-    registered = app.view_functions.get(request.endpoint or "")
-    if registered is not None and of_view(app, registered, request.method) is not mark:
-        _LOG.warning(
-            "CORS: the policy of @cross_origin on %s does not hold: a decorator above it hides it "
-            "(it lacks functools.wraps); put @cross_origin on top of that one",
-            getattr(view, "__qualname__", view),
-        )
+        return False
+    return True

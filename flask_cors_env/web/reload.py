@@ -8,6 +8,7 @@ handled, and each process keeps its own clock.
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Iterable, Mapping
 
@@ -17,22 +18,25 @@ from flask_cors_env.config.errors import CORSConfigError
 from flask_cors_env.core.change import Change, difference
 from flask_cors_env.core.policy import Policy
 
-_Identity = tuple[int, int, int, int] | None
+_Identity = tuple[int, int, int, int, int] | None
 #: Characters of each list of entries in one event.
 _LIST = 1000
 
 
 def identity(path: str) -> _Identity:
     """
-    What tells one file from the next under one name; None where there is no file.
+    What tells one file from the next under one name; None where there is no plain file.
 
-    A Kubernetes ConfigMap is swapped by a symbolic link: time and size may stay, the inode does not.
+    A Kubernetes ConfigMap is swapped by a symbolic link: time and size may stay, the inode does not. A
+    FIFO in a file's place is none: to read it could take for ever.
     """
     try:
         found = os.stat(path)  # noqa: PTH116 - no object is needed for four numbers
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 class Watch:
@@ -62,10 +66,18 @@ class Watch:
     def changed(self) -> bool:
         """Whether a file is another than at the last look."""
         seen, self._seen = self._seen, self._look()
-        return seen != self._seen
+        return seen != self._seen and not any(map(_is_no_file, self._paths))
 
     def _look(self) -> tuple[_Identity, ...]:
         return tuple(map(identity, self._paths))
+
+
+def _is_no_file(path: str) -> bool:
+    """Return whether something other than a plain file stands at *path*."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - as above
+    except OSError:
+        return False
 
 
 def tell_rejected(log: AuditLog, error: CORSConfigError, kept: Policy, trigger: str) -> None:

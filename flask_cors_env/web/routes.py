@@ -8,7 +8,7 @@ from flask import Flask
 
 from flask_cors_env.core.path import PathError, PathPattern, parse_path
 from flask_cors_env.core.policy import Policy
-from flask_cors_env.web.views import marked_views
+from flask_cors_env.web.scopes import marked_views
 
 
 def advice(app: Flask, policy: Policy) -> Iterator[str]:

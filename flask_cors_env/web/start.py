@@ -10,13 +10,9 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from flask_cors_env.config.environment import DEVELOPMENT_SERVER, FALLBACK, Environment
 from flask_cors_env.config.errors import CORSConfigError
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 _LOG = logging.getLogger("flask_cors_env")
 #: The processes that have said it.
@@ -39,12 +35,11 @@ class Notice:
     def __init__(self, environment: Environment) -> None:
         self._is_due = environment.fallback
 
-    def of_request(self, environ: WSGIEnvironment) -> None:
+    def tell(self, origin: str | None, server: str = "") -> None:
         """Say it where Werkzeug's server or a loopback page asks; no decision depends on that."""
         if not self._is_due:
             return
-        by_werkzeug = environ.get("SERVER_SOFTWARE", "").startswith(DEVELOPMENT_SERVER)
-        if by_werkzeug or _LOOPBACK_PAGE.fullmatch(environ.get("HTTP_ORIGIN", "")):
+        if server.startswith(DEVELOPMENT_SERVER) or _LOOPBACK_PAGE.fullmatch(origin or ""):
             self._is_due = False
             if os.getpid() not in _SAID:
                 _SAID.add(os.getpid())

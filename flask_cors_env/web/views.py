@@ -1,7 +1,6 @@
 """
 Views: which resource governs a request where views and blueprints have policies of their own.
 
-A view's mark is stronger than its blueprint's policy, and that than the resource its path falls under.
 Routing is asked with the method that a preflight requests, on the app's live URL map.
 """
 
@@ -10,27 +9,23 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator
 from operator import length_hint
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from flask import Flask, current_app, has_request_context
-from flask import request as flask_request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from flask import Flask, Request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, MapAdapter, RequestRedirect, Rule
 from werkzeug.routing.converters import DEFAULT_CONVERTERS
 
-from flask_cors_env.config import values
-from flask_cors_env.config.build import Scope
-from flask_cors_env.config.errors import CORSConfigError, Fault, Problem
-from flask_cors_env.config.sources import Entry, read_arguments
 from flask_cors_env.config.values import AUTO
-from flask_cors_env.core.path import PathError, PathIndex, PathPattern, parse_path
+from flask_cors_env.core.path import PathIndex, PathPattern
 from flask_cors_env.core.policy import Policy, Resource
 from flask_cors_env.core.protocol import MAX_METHOD
 from flask_cors_env.web import marks
 from flask_cors_env.web.marks import Mark
+from flask_cors_env.web.scopes import BlueprintPolicy, Table, innermost, methods_of, pattern_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -39,173 +34,9 @@ if TYPE_CHECKING:
 _REMEMBERED = 1024
 
 
-class BlueprintPolicy(NamedTuple):
-    """
-    The policy of one registered blueprint.
-
-    Attributes:
-        name: As registered, parents included: ``parent.child``.
-        prefix: The URL prefix it is registered under, without a final slash; empty where it has none.
-        source: The place of its options, for messages.
-        options: As given.
-        paths: The path patterns of its resources with their options, which then govern in its stead.
-    """
-
-    name: str
-    prefix: str
-    source: str
-    options: Mapping[str, Any]
-    paths: tuple[tuple[PathPattern, Mapping[str, Any]], ...] = ()
-
-
-def blueprint_policy(name: str, prefix: str, options: Mapping[str, Any], resources: Any) -> BlueprintPolicy:
-    """
-    The policy of a blueprint as it is registered.
-
-    Raises:
-        CORSConfigError: A path that is not in the grammar, or outside the blueprint's prefix.
-    """
-    prefix = prefix.rstrip("/")
-    source = f"the arguments of CORS() for the blueprint {name}"
-    layer = read_arguments({"resources": resources}, source)
-    problems = list(layer.problems)
-    paths: dict[PathPattern, dict[str, Any]] = {}
-    for entry in layer.entries:
-        if entry.path[2] == "PATH":
-            for pattern in values.paths(entry.value):
-                paths[pattern] = {
-                    e.path[2].lower(): e.value for e in layer.entries if e.path[1] == entry.path[1]
-                }
-                paths[pattern].pop("path")
-                problems += _outside(pattern, prefix, entry)
-    if problems:
-        raise CORSConfigError(problems)
-    return BlueprintPolicy(name, prefix, source, options, tuple(paths.items()))
-
-
-def _outside(pattern: PathPattern, prefix: str, entry: Entry) -> Iterator[Problem]:
-    whole = "/" + "/".join(pattern.segments)
-    if prefix and whole != prefix and not whole.startswith(f"{prefix}/"):
-        message = f"is outside the blueprint's prefix {prefix}; a resource names full paths."
-        remedy = f"Write: {prefix}{pattern.text}"
-        yield entry.problem(Fault("resource-outside-blueprint", message, pattern.text, remedy))
-
-
-class _MarkedView(NamedTuple):
-    endpoint: str
-    method: str
-    mark: Mark
-    rule: str
-    is_above: bool
-
-
-def marked_views(app: Flask) -> list[_MarkedView]:
-    """Every view of *app* that bears a mark, once for each method and rule."""
-    found = []
-    above = marks.above_routes(app)
-    for rule in app.url_map.iter_rules():
-        view = app.view_functions.get(rule.endpoint)
-        for method in sorted(rule.methods or ()):
-            mark = marks.of_view(app, view, method) or above.get(rule.endpoint)
-            if mark is not None and not (method == "OPTIONS" and _answers_options(rule)):
-                is_above = above.get(rule.endpoint) is mark
-                found.append(_MarkedView(rule.endpoint, method, mark, rule.rule, is_above))
-    return found
-
-
-def _answers_options(rule: Any) -> bool:
-    """Whether Flask answers OPTIONS for the rule by itself."""
-    return bool(getattr(rule, "provide_automatic_options", False))
-
-
-class Table:
-    """
-    The policies of an app's views and blueprints, by where they hold.
-
-    Args:
-        views: As `marked_views` tells them.
-        blueprints: The policies of its blueprints.
-        bases: The resources that paths fall under: what a view inherits from, as it does from those that
-            blueprints have.
-    """
-
-    def __init__(
-        self, views: Iterable[_MarkedView], blueprints: Iterable[BlueprintPolicy], bases: Iterable[Resource]
-    ) -> None:
-        self._bases = list(bases)
-        self._paths = [(resource.name, path) for resource in self._bases for path in resource.paths]
-        policies = list(blueprints)
-        self.blueprints = {policy.name: policy for policy in policies if not policy.paths}
-        self.scopes: list[Scope] = []
-        self.names: dict[tuple[str, int, str | None], str] = {}
-        self.exempt: set[int] = set()
-        self.above: dict[str, Mark] = {}
-        for policy in policies:
-            self._add_blueprint(policy)
-        for view in views:
-            self._add_view(view)
-
-    def __bool__(self) -> bool:
-        return bool(self.scopes or self.exempt)
-
-    def _add_blueprint(self, policy: BlueprintPolicy) -> None:
-        base = _base_of_prefix(policy.prefix, self._bases)
-        name = f"blueprint:{policy.name}"
-        if not policy.paths:
-            self.scopes.append(Scope(name, base, policy.source, policy.options))
-        for pattern, options in policy.paths:
-            own = {**policy.options, **options}
-            self.scopes.append(Scope(f"{name}:{pattern.text}", base, policy.source, own, (pattern,)))
-            self._paths.append((f"{name}:{pattern.text}", pattern))
-
-    def _add_view(self, view: _MarkedView) -> None:
-        if view.is_above:
-            self.above[view.endpoint] = view.mark
-        if view.mark.exempt:
-            self.exempt.add(id(view.mark))
-            return
-        for base in self._bases_of(view):
-            key = (view.endpoint, id(view.mark), base)
-            if key not in self.names:
-                self.names[key] = self._name(view, base)
-                source = f"@cross_origin on {view.endpoint}"
-                self.scopes.append(Scope(self.names[key], base, source, view.mark.options))
-
-    def _name(self, view: _MarkedView, base: str | None) -> str:
-        taken = set(self.names.values())
-        plain = f"view:{view.endpoint}"
-        by_method = f"{plain}.{view.method.lower()}"
-        return next(name for name in (plain, by_method, f"{by_method}@{base}") if name not in taken)
-
-    def _bases_of(self, view: _MarkedView) -> list[str | None]:
-        """What the view may inherit from: its blueprint's policy, or what its rule's paths fall under."""
-        blueprint = innermost(view.endpoint, self.blueprints)
-        if blueprint is not None:
-            return [f"blueprint:{blueprint}"]
-        pattern = _pattern_of(view.rule)
-        found = [name for name, path in self._paths if pattern is None or pattern.overlaps(path)]
-        # where some resource covers all paths, none falls under nothing
-        is_everything = any(path.is_everything for _, path in self._paths)
-        return [*dict.fromkeys(found), *([] if is_everything else [None])]
-
-
-#: Converters whose part stays within its segment, or is the last one.
-_CONVERTERS = {"default", "string", "int", "float", "any", "uuid", "path"}
-
-
-def _pattern_of(rule: str) -> PathPattern | None:
-    """*rule* as a pattern; None where a converter of the app's own may match anything."""
-    if not set(re.findall(r"<([A-Za-z_]\w*)(?:\([^)]*\))?:", rule)) <= _CONVERTERS:
-        return None
-    try:
-        return parse_path(rule)
-    except PathError:
-        return None
-
-
 def _unslashed(rule: Rule) -> PathPattern | None:
     """The pattern of *rule* as it is, or may be, asked for without its final slash."""
-    return _pattern_of(rule.rule.rstrip("/") or "/")
+    return pattern_of(rule.rule.rstrip("/") or "/")
 
 
 def _is_sole(rule: Rule, url_map: Map) -> bool:
@@ -215,28 +46,6 @@ def _is_sole(rule: Rule, url_map: Map) -> bool:
         return False
     others = (_unslashed(other) for other in url_map.iter_rules() if other is not rule)
     return all(other is not None and not other.overlaps(mine) for other in others)
-
-
-def _base_of_prefix(prefix: str, bases: Iterable[Resource]) -> str | None:
-    """The most specific resource that covers all below *prefix*, or None."""
-    below = f"{prefix}/"
-    covering = [
-        (pattern.specificity, resource.name)
-        for resource in bases
-        for pattern in resource.paths
-        if pattern.deep and pattern.covers(below)
-    ]
-    return max(covering)[1] if covering else None
-
-
-def innermost(endpoint: str, blueprints: Mapping[str, Any]) -> str | None:
-    """The innermost of *blueprints* that *endpoint* belongs to: ``a.b.view`` is of ``a.b``, and of ``a``."""
-    name, dot, _ = endpoint.rpartition(".")
-    while dot:
-        if name in blueprints:
-            return name
-        name, dot, _ = name.rpartition(".")
-    return None
 
 
 class Selector:
@@ -267,34 +76,49 @@ class Selector:
         self._mark = functools.lru_cache(maxsize=_REMEMBERED)(functools.partial(marks.of_view, app))
         self._prefixes = PathIndex(_prefix_entries(table.blueprints.values()))
 
-    def for_preflight(self, environ: WSGIEnvironment, path: str, method: str) -> Resource | None:
-        """What governs a request of *method* for *path*, with the methods that its answer may list."""
-        adapter = self._adapter(environ)
+    def request_of(self, environ: WSGIEnvironment) -> Request:
+        """Return the app's request for *environ*, which keeps no trace of it."""
+        return self._app.request_class(environ, populate_request=False)
+
+    def for_preflight(self, request: Request, path: str, method: str) -> Resource | None:
+        """Return what governs a request of *method* for *path*, with the methods that its answer may list."""
+        adapter = self._adapter(request)
         if adapter is None:  # the app will refuse it, so it takes no method
             return _without_methods(self._for_unrouted(path))
         rule = _rule(adapter, method)
         found = self._for_endpoint(_endpoint_of(rule), path, method)
         return None if found is None else self._with_own_methods(found, adapter, rule, path, method)
 
-    def for_request(self, environ: WSGIEnvironment, path: str, method: str) -> Resource | None:
-        """What governs a request of *method* for *path*."""
-        adapter = self._adapter(environ)
+    def for_request(self, request: Request, path: str, method: str) -> Resource | None:
+        """Return what governs a request of *method* for *path*."""
+        adapter = self._adapter(request)
         rule = None if adapter is None else _rule(adapter, method)
         return self._for_endpoint(_endpoint_of(rule), path, method)
 
-    def _adapter(self, environ: WSGIEnvironment) -> MapAdapter | None:
+    def for_served(self, request: Request, path: str) -> Resource | None:
+        """Return what governs *request*, which Flask serves: it is routed already, if it can be."""
+        if request.endpoint:
+            return self._for_endpoint(request.endpoint, path, request.method)
+        return self.for_request(request, path, request.method)
+
+    def resource_of(self, mark: Mark, endpoint: str, path: str) -> Resource | None:
+        """Return the rules of *mark* on the view of *endpoint*; None where the start did not know them."""
+        name = self._table.names.get((endpoint, mark, self.base_name(endpoint, path)))
+        return None if name is None else self._policy.resource_named(name)
+
+    def base_name(self, endpoint: str | None, path: str) -> str | None:
+        """Return the name of what a view's own policy inherits from; None for the app's own settings."""
+        blueprint = innermost(endpoint, self._table.blueprints) if endpoint else None
+        if blueprint is not None:
+            return f"blueprint:{blueprint}"
+        base = self._find_base(path)
+        return None if base is None else base.name
+
+    def _adapter(self, request: Request) -> MapAdapter | None:
         try:
-            return self._app.create_url_adapter(self._app.request_class(environ, populate_request=False))
+            return self._app.create_url_adapter(request)
         except HTTPException:  # a Host that is none, or not trusted: the app will refuse it
             return None
-
-    def for_active(self, environ: WSGIEnvironment, path: str) -> Resource | None:
-        """The same for the request itself, which the app has routed already if it is serving it."""
-        method = environ.get("REQUEST_METHOD", "GET")
-        ours = has_request_context() and current_app == self._app and flask_request.environ is environ
-        if ours and flask_request.endpoint:
-            return self._for_endpoint(flask_request.endpoint, path, method)
-        return self.for_request(environ, path, method)
 
     def _for_endpoint(self, endpoint: str | None, path: str, method: str) -> Resource | None:
         if endpoint is None:
@@ -302,7 +126,9 @@ class Selector:
         blueprint = innermost(endpoint, self._table.blueprints)
         mark = self._mark_of(endpoint, method)
         if mark is not None:
-            return self._for_mark(mark, endpoint, blueprint, path)
+            if mark.exempt:
+                return left_alone(endpoint)
+            return self.resource_of(mark, endpoint, path) or closed(endpoint)
         return self._policy.resource_for(path) if blueprint is None else self._for_blueprint(blueprint)
 
     def _mark_of(self, endpoint: str, method: str) -> Mark | None:
@@ -313,17 +139,6 @@ class Selector:
         except TypeError:  # a view without a hash
             found = marks.of_view(self._app, view, method)
         return found or self._table.above.get(endpoint)
-
-    def _for_mark(self, mark: Mark, endpoint: str, blueprint: str | None, path: str) -> Resource | None:
-        if mark.exempt:
-            return _left_alone(endpoint)
-        base = self._find_base(path)
-        base_name = None if base is None else base.name
-        if blueprint is not None:
-            base_name = f"blueprint:{blueprint}"
-        name = self._table.names.get((endpoint, id(mark), base_name))
-        found = None if name is None else self._policy.resource_named(name)
-        return _closed(endpoint) if found is None else found
 
     def _for_blueprint(self, name: str) -> Resource | None:
         return self._policy.resource_named(f"blueprint:{name}")
@@ -350,7 +165,7 @@ class Selector:
             for other, endpoint in endpoints.items()
             if other != method
             and (endpoint is None or (endpoint, self._mark_of(endpoint, other)) != mine)
-            and self._for_endpoint(endpoint, path, other) is not resource
+            and not _are_one(self._for_endpoint(endpoint, path, other), resource)
         }
         own = routed - foreign
         if AUTO in resource.methods or (foreign and "*" in resource.methods):
@@ -367,8 +182,9 @@ class Selector:
 
     def _endpoints(self, adapter: MapAdapter, rule: Rule | None) -> dict[str, str | None]:
         """The endpoints of the URL that *rule* routes, by the methods it takes, but for OPTIONS."""
-        if rule is not None and rule.methods and self._is_sole(rule):
-            return dict.fromkeys(rule.methods - {"OPTIONS"}, rule.endpoint)
+        if rule is not None and self._is_sole(rule):
+            view = self._app.view_functions.get(rule.endpoint)
+            return dict.fromkeys(methods_of(rule, view) - {"OPTIONS"}, rule.endpoint)
         rules = {method: _rule(adapter, method) for method in _routed_methods(adapter)}
         return {method: _endpoint_of(found) for method, found in rules.items()}
 
@@ -383,8 +199,22 @@ class Selector:
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _left_alone(endpoint: str) -> Resource:
+def left_alone(endpoint: str) -> Resource:
+    """Return what governs an exempted view."""
     return Resource(name=f"view:{endpoint}", enabled=False, exempt=True)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _rules(resource: Resource) -> str:
+    """Return all that *resource* decides by, without its name and paths."""
+    return json.dumps({**resource.canonical(), "name": "", "paths": []})
+
+
+def _are_one(one: Resource | None, other: Resource) -> bool:
+    """Return True where both decide alike: two views of one URL with equal policies have one policy."""
+    if one is None or one is other:
+        return one is other
+    return one.origin_function is other.origin_function and _rules(one) == _rules(other)
 
 
 def _without_methods(resource: Resource | None) -> Resource | None:
@@ -394,9 +224,9 @@ def _without_methods(resource: Resource | None) -> Resource | None:
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _closed(endpoint: str) -> Resource:
-    """What governs a marked view on a path that was not foreseen: nobody is let in."""
-    return Resource(name=f"view:{endpoint}")
+def closed(name: str) -> Resource:
+    """Return what governs a marked view on a path that was not foreseen: no origin is allowed."""
+    return Resource(name=f"view:{name}")
 
 
 def _rule(adapter: MapAdapter, method: str) -> Rule | None:
@@ -434,18 +264,24 @@ def _slashed(adapter: MapAdapter) -> str:
 
 
 def _routed_methods(adapter: MapAdapter) -> frozenset[str]:
-    """The methods that the URL takes, also after a redirect, but for OPTIONS; none if a converter raises."""
-    try:
-        found = list(adapter.allowed_methods()) or list(adapter.allowed_methods(_slashed(adapter)))
-    except Exception:  # noqa: BLE001 - as above
-        found = []
-    return frozenset(found) - {"OPTIONS"}
+    """Return the methods that the URL takes, also after a redirect, without OPTIONS."""
+    for path in (None, _slashed(adapter)):
+        try:
+            rule = adapter.match(path, "--", return_rule=True)[0]
+        except MethodNotAllowed as error:
+            return frozenset(error.valid_methods or ()) - {"OPTIONS"}
+        except (NotFound, RequestRedirect):
+            continue
+        except Exception:  # noqa: BLE001 - as above
+            break
+        return methods_of(rule) - {"OPTIONS"}
+    return frozenset()
 
 
 def _prefix_entries(policies: Iterable[BlueprintPolicy]) -> Iterator[tuple[PathPattern, str]]:
     """The prefixes of blueprints, and all below them; a prefix in no form of ours is the router's alone."""
     for policy in policies:
         for text in (policy.prefix, f"{policy.prefix}/*") if policy.prefix else ():
-            pattern = _pattern_of(text)
+            pattern = pattern_of(text)
             if pattern is not None:
                 yield pattern, policy.name

@@ -1,4 +1,8 @@
-"""What a WSGI environ and a list of response fields say, in this package's terms."""
+"""
+WSGI: an environ becomes a few plain values, and response fields are set in a list.
+
+No other module reads an environ, but for what this package keeps in it under keys of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ import functools
 import re
 import sys
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from inspect import getattr_static
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from flask import request as flask_request
+from flask import Request as FlaskRequest
+from werkzeug.exceptions import HTTPException
 
 from flask_cors_env.audit.event import Surroundings, trace_of
 from flask_cors_env.core.origin import DEFAULT_PORTS
@@ -22,19 +28,162 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _TOUCHED = RESPONSE_FIELDS | {"vary"}
-#: What the names above begin with: a look at one character spares most fields the rest.
-_INITIALS = frozenset("AaVv")
+#: What the names above begin with, in either case: a look at one character spares most fields the rest.
+_INITIALS = frozenset(letter for name in _TOUCHED for letter in (name[0], name[0].upper()))
 TELEMETRY = "opentelemetry.trace"
-_current_request = flask_request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001 - asked once, not three times
+
+
+class RequestFacts(NamedTuple):
+    """
+    The values of one request that its decision and its event are made from, and are remembered under.
+
+    The path stands beside it, since few policies need it and clients write paths of any length.
+
+    Attributes:
+        origin: The ``Origin`` field; None where it was absent.
+        method: In upper case, as Flask routes it.
+        requested_method: ``Access-Control-Request-Method``, or None.
+        requested_headers: ``Access-Control-Request-Headers``, or None.
+        fetch_site: ``Sec-Fetch-Site``, or None.
+        scheme: ``http`` or ``https``, as the server or a proxy layer says.
+        host: The ``Host`` field; None where it was absent.
+        server: The server's own name and port where there is no host; else empty.
+        upgrade: The ``Upgrade`` field, or None.
+        has_cookie: True where a ``Cookie`` field came.
+        has_authorization: True where an ``Authorization`` field came.
+    """
+
+    origin: str | None
+    method: str
+    requested_method: str | None
+    requested_headers: str | None
+    fetch_site: str | None
+    scheme: str
+    host: str | None
+    server: str
+    upgrade: str | None
+    has_cookie: bool
+    has_authorization: bool
+
+    @property
+    def is_preflight(self) -> bool:
+        """Return True for a CORS-preflight request: https://fetch.spec.whatwg.org/#cors-preflight-request."""
+        return self.method == "OPTIONS" and self.requested_method is not None and self.origin is not None
+
+    @property
+    def is_websocket(self) -> bool:
+        """Return True for the handshake of a WebSocket: https://www.rfc-editor.org/rfc/rfc6455#section-4.1."""
+        return self.upgrade is not None and "websocket" in re.split("[, ]+", self.upgrade.lower())
+
+    @property
+    def is_same_origin(self) -> bool:
+        """
+        Return True where the page is of the request's own origin, as far as this request alone can tell.
+
+        The schemes may differ where a browser says same-origin, or for a handshake, on which browsers say
+        nothing: a TLS proxy that the app was not told of.
+        """
+        if self.origin is None or self.fetch_site not in {None, "same-origin"}:
+            return False
+        scheme, separator, host = self.origin.partition("://")
+        if not separator or host != _without_port(self.host or self.server, scheme, self.scheme):
+            return False
+        is_told = self.fetch_site is not None
+        return scheme == self.scheme or is_told or (scheme == "https" and self.is_websocket)
+
+    def request(self, path: str) -> Request:
+        """Return the request that a decision is made on; *path* is decoded once, with one leading slash."""
+        same_origin = self.is_same_origin
+        return Request(
+            self.origin,
+            self.method,
+            path,
+            self.requested_method,
+            self.requested_headers,
+            same_origin,
+            self.has_cookie,
+            self.fetch_site == "same-origin" and not same_origin,
+            self.is_websocket,
+        )
+
+    def surroundings(self) -> Surroundings:
+        """Return what the audit event says of the request beside its decision."""
+        return Surroundings(self.scheme, self.host, self.fetch_site, self.has_authorization)
+
+
+def is_preflight(environ: WSGIEnvironment) -> bool:
+    """Return True where *environ*, which has an origin, is a preflight's."""
+    return environ.get("REQUEST_METHOD") == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+
+
+def _without_port(host: str, *schemes: str) -> str:
+    """Return *host* in lower case, without a port that is the default of one of *schemes*."""
+    host = host.lower()
+    for scheme in schemes:
+        port = DEFAULT_PORTS.get(scheme)
+        if port is not None:
+            host = host.removesuffix(f":{port}")
+    return host
+
+
+def read_facts(environ: WSGIEnvironment, origin: str | None) -> RequestFacts:
+    """Read the facts of the request in *environ*; its origin was looked up before."""
+    get = environ.get
+    host = get("HTTP_HOST")
+    server = "" if host else f"{get('SERVER_NAME', '')}:{get('SERVER_PORT', '')}"
+    return tuple.__new__(
+        RequestFacts,
+        (
+            origin,
+            get("REQUEST_METHOD", "GET").upper(),
+            get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
+            get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
+            get("HTTP_SEC_FETCH_SITE"),
+            get("wsgi.url_scheme", "http"),
+            host,
+            server,
+            get("HTTP_UPGRADE"),
+            "HTTP_COOKIE" in environ,
+            "HTTP_AUTHORIZATION" in environ,
+        ),
+    )
+
+
+#: What a request class may answer differently from its environ.
+_SERVED = ("path", "method", "scheme", "host", "__init__")
+
+
+def reads_environ(request_class: type[FlaskRequest]) -> bool:
+    """Return True where requests of *request_class* have path, method, scheme and host of their environ."""
+    return all(
+        getattr_static(request_class, name, None) is getattr_static(FlaskRequest, name, None)
+        for name in _SERVED
+    )
+
+
+def read_served(request: FlaskRequest) -> tuple[RequestFacts, str]:
+    """Read facts and path of *request* as Flask serves it, whatever its class makes of the environ."""
+    environ = request.environ
+    facts = read_facts(environ, environ.get("HTTP_ORIGIN"))
+    if reads_environ(type(request)):
+        return facts, path_of(environ)
+    host = facts.host
+    with contextlib.suppress(HTTPException):  # a host that is not trusted: Flask answers with 400
+        host = request.host
+    method, server = request.method.upper(), "" if host else facts.server
+    served = facts._replace(method=method, scheme=request.scheme, host=host, server=server)
+    return served, request.path
+
+
+def address_of(environ: WSGIEnvironment) -> str | None:
+    """Return the client's address as the server or a proxy layer says; None where it is not known."""
+    address: str | None = environ.get("REMOTE_ADDR")
+    return address
 
 
 def path_of(environ: WSGIEnvironment) -> str:
-    """The path as the router sees it: decoded once, with one leading slash, without the mount point."""
-    return read_path(environ.get("PATH_INFO", ""))
-
-
-def read_path(raw: str) -> str:
-    """The same of ``PATH_INFO``."""
+    """Return the path as Flask routes it: decoded once, with one leading slash, without the mount point."""
+    raw: str = environ.get("PATH_INFO", "")
     if not raw.isascii():
         raw = raw.encode("latin-1", "replace").decode("utf-8", "replace")
     return "/" + raw.lstrip("/")
@@ -66,56 +215,15 @@ def _decoded(path: str) -> str:
     return "/" + unquote(path).lstrip("/")
 
 
-def request_of(environ: WSGIEnvironment, origin: str | None) -> Request:
-    """The request that a decision is made on."""
-    return Request(
-        origin,
-        environ.get("REQUEST_METHOD", "GET"),
-        path_of(environ),
-        environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD"),
-        environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
-        is_same_origin(environ, origin),
-        "HTTP_COOKIE" in environ,
-    )
+def agent_of(environ: WSGIEnvironment) -> str | None:
+    """Return the ``User-Agent`` field, or None."""
+    agent: str | None = environ.get("HTTP_USER_AGENT")
+    return agent
 
 
-def is_same_origin(environ: WSGIEnvironment, origin: str | None) -> bool:
-    """
-    Whether the page is of the request's own origin.
-
-    Browsers say so in Sec-Fetch-Site, also behind a proxy that the app does not know of; else the request's
-    scheme, host and port have to be the origin's.
-    """
-    if environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":
-        return True
-    scheme = environ.get("wsgi.url_scheme", "http")
-    port = DEFAULT_PORTS.get(scheme)
-    return origin == f"{scheme}://{host_of(environ).lower().removesuffix(f':{port}')}"
-
-
-def host_of(environ: WSGIEnvironment) -> str:
-    """The request's host and port: what the client says, else the server's own."""
-    host: str = (
-        environ.get("HTTP_HOST") or f"{environ.get('SERVER_NAME', '')}:{environ.get('SERVER_PORT', '')}"
-    )
-    return host
-
-
-def surroundings_of(environ: WSGIEnvironment) -> Surroundings:
-    """What the audit event tells of the request beside the decision, but for what is this one's alone."""
-    get = environ.get
-    return Surroundings(
-        get("wsgi.url_scheme"), get("HTTP_HOST"), get("HTTP_SEC_FETCH_SITE"), "HTTP_AUTHORIZATION" in environ
-    )
-
-
-def active_request(environ: WSGIEnvironment) -> Any:
-    """Flask's active request if it is this one; else None."""
-    try:
-        active: Any = _current_request()
-    except RuntimeError:  # there is none
-        return None
-    return active if active.environ is environ else None
+def is_traced(environ: WSGIEnvironment) -> bool:
+    """Return True where `trace_ids` may have an answer."""
+    return "HTTP_TRACEPARENT" in environ or TELEMETRY in sys.modules
 
 
 def trace_ids(environ: WSGIEnvironment) -> tuple[str, str] | None:

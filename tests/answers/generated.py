@@ -249,6 +249,7 @@ class Generated:
         log = SimpleNamespace(
             facts={"cors.audit.level": "decision", "cors.audit.client": "full"},
             route=lambda: SimpleNamespace(name="own", takes=lambda _level: True),
+            key_faults=tuple,
             write=lambda level, event, fields: told.append((level, event, fields)),
         )
         write_policy(log, loaded.id, loaded.canonical_json(), {"cors.policy.env": "CORS_RESOURCES"})

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import zstandard
 
+LOGGER = "flask_cors_env.audit"
+TIME = "2026-03-02T00:00:00Z"
 START = len('{"cors.schema"')
 OTHERS = [
     b"[2026-03-02 00:00:00 +0000] [7] [INFO] Booting worker with pid: 7",
@@ -24,6 +26,10 @@ OTHERS = [
     b"5",
     b"\xff\xfe\x00 not of this world",
     b'Traceback: {"cors.sch',
+    b"{",
+    b"[",
+    b'{"a": {"b": [1, 2]}}',
+    b"}",
     "grüße, 世界".encode(),
 ]
 
@@ -38,6 +44,7 @@ class Soiled:
         duplicates: How many more times they are there.
         torn: How many are there in part.
         foreign: How many lines hold none.
+        inside: How many lines of others hold what looks like one.
     """
 
     data: bytearray = field(default_factory=bytearray)
@@ -45,6 +52,7 @@ class Soiled:
     duplicates: int = 0
     torn: int = 0
     foreign: int = 0
+    inside: int = 0
     at_start: bool = True
 
     def line(self, text, end=b"\n"):
@@ -124,6 +132,16 @@ def wrapping(wrap):
     return wrapped
 
 
+def inside(wrap):
+    """A kind of dirt in which the record stands in another program's text, and counts for nothing."""
+
+    def hidden(made, record, _choose, _number):
+        made.line(wrap(record.line))
+        made.inside += 1
+
+    return hidden
+
+
 def reordered(line):
     return json.dumps(dict(reversed(json.loads(line).items()))).encode()
 
@@ -146,8 +164,18 @@ KINDS_BY_NAME = {
     "after_blanks": after_blanks,
     "after_nuls": wrapping(lambda line: b"\0" * 70 + line),
     "prefixed": wrapping(lambda line: b"Mar 02 00:00:00 host app[7]: " + line),
-    "in_event": wrapping(lambda line: json.dumps({"event": line.decode(), "level": "info"}).encode()),
-    "in_message": wrapping(lambda line: json.dumps({"message": line.decode() + "\n"}).encode()),
+    "in_our_loggers_event": wrapping(
+        lambda line: json.dumps({"event": line.decode(), "logger": LOGGER, "level": "info"}).encode()
+    ),
+    "in_our_loggers_message": wrapping(
+        lambda line: json.dumps({"message": line.decode() + "\n", "name": LOGGER}).encode()
+    ),
+    "in_vectors_message": wrapping(
+        lambda line: json.dumps({"message": line.decode(), "source_type": "file", "timestamp": TIME}).encode()
+    ),
+    "inside_an_event": inside(lambda line: json.dumps({"event": line.decode(), "level": "info"}).encode()),
+    "inside_a_message": inside(lambda line: json.dumps({"message": line.decode() + "\n"}).encode()),
+    "inside_an_access_log": inside(lambda line: b'127.0.0.1 - - "GET / HTTP/1.1" 200 "-" "' + line + b'"'),
     "with_a_lone_surrogate": wrapping(lambda line: line[:-1] + b',"user":"\\ud800"}'),
     "with_other_text": wrapping(lambda line: line[:-1] + ',"user":"Ü\\u0000"}'.encode()),
     "reordered": wrapping(reordered),

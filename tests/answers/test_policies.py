@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from recorded import Log
 
 from flask_cors_env import Policy, Resource
 from flask_cors_env.answers.policies import parse_policy, policies
-from flask_cors_env.answers.timeline import timeline
+from flask_cors_env.answers.timeline import policy_id, timeline
 
 ORIGINS = (
     "https://app.example.com", "https://*.example.net:8443", "http://localhost:*", "null",
@@ -46,7 +47,7 @@ def whole_policies(draw):
 
 
 def _named(resource, path):
-    document = json.dumps({**resource.canonical(), "name": f"r{PATHS.index(path)}", "paths": [path]})
+    document = json.dumps({**resource.whole(), "name": f"r{PATHS.index(path)}", "paths": [path]})
     whole = f'{{"environment":"production","resources":[{document}]}}'
     return parse_policy(whole).resources[0]
 
@@ -116,3 +117,58 @@ def test_origins_that_are_told_by_an_earlier_resources_name_come_back():
     policy = Policy([Resource.parse(name=name, paths=[f"/{name}"], origins=shared) for name in "abc"])
     again = parse_policy(policy.canonical_json())
     assert (again.id, [list(map(str, r.origins)) for r in again.resources]) == (policy.id, [shared] * 3)
+
+
+#: As version 0.1.0 wrote it, with its id.
+OF_0_1_0 = "p-8592c3bbb92d"
+DOCUMENT_OF_0_1_0 = (
+    '{"environment":"staging","resources":[{"name":"api","paths":["/api/*"],'
+    '"origins":["https://app.example.com","regex:(?i)(?i)x"],"origin_function":false,"methods":["PUT"],'
+    '"allow_headers":["X-A"],"expose_headers":[],"allow_credentials":false,"max_age":5,"enforce":false,'
+    '"enabled":true,"defaulted":[]},{"name":"rest","paths":["/*"],"origins":[],"origin_function":false,'
+    '"methods":[],"allow_headers":[],"expose_headers":[],"allow_credentials":false,"max_age":0,'
+    '"enforce":true,"enabled":true,"defaulted":[]}]}'
+)
+
+
+def test_a_policy_of_a_log_of_0_1_0_is_known_by_the_id_of_then():
+    made = parse_policy(DOCUMENT_OF_0_1_0)
+    assert (made.id, made.canonical_json()) == (OF_0_1_0, DOCUMENT_OF_0_1_0)
+
+
+@pytest.mark.parametrize("change", [{"v": 2}, {"v": 0}, {"v": None}, {"later": 1}])
+def test_a_policy_of_a_version_that_is_not_known_here_is_none(change):
+    assert parse_policy(json.dumps(Policy([Resource.parse()]).canonical() | change)) is None
+
+
+def test_a_resource_with_a_field_that_is_not_known_here_makes_no_policy():
+    document = Policy([Resource.parse()]).canonical()
+    document["resources"][0]["later"] = True
+    assert parse_policy(json.dumps(document)) is None
+
+
+def test_a_canonical_policy_names_its_version_and_leaves_out_what_is_not_set():
+    policy = Policy([Resource.parse(origins=["https://a.example"], allow_credentials=True)])
+    assert policy.canonical() == {
+        "v": 1,
+        "environment": "production",
+        "resources": [
+            {
+                "name": "default",
+                "paths": ["/*"],
+                "origins": ["https://a.example"],
+                "allow_credentials": True,
+            }
+        ],
+    }
+    assert Policy([replace(Resource.parse(), enabled=False)]).canonical()["resources"][0]["enabled"] is False
+
+
+def test_a_document_of_a_later_version_is_not_taken_for_a_policy_of_this_one():
+    document = Policy([Resource.parse()]).canonical() | {"v": 2}
+    name = policy_id(json.dumps(document, separators=(",", ":")))
+    log = Log()
+    log.load(Policy([Resource.parse()]))
+    (record,) = timeline(log.found.others)
+    later = record._replace(id=name, document=json.dumps(document, separators=(",", ":")))
+    assert policies([later]) == {}

@@ -38,6 +38,10 @@ def expected(truth, question):
     return truth.tally(*fields, where=where)
 
 
+def dirt_of(mire):
+    return mire.duplicates, mire.torn, mire.foreign, mire.inside
+
+
 def check(engine, paths, truth, dirt):
     found = answers([str(path) for path in paths], QUESTIONS, engine=engine)
     for question in QUESTIONS:
@@ -47,7 +51,7 @@ def check(engine, paths, truth, dirt):
     assert told == truth.records
     verification = found.verification
     duplicates = sum(writer.duplicates for writer in verification.writers)
-    assert (duplicates, verification.torn, verification.foreign) == dirt
+    assert (duplicates, verification.torn, verification.foreign, verification.inside) == dirt
 
 
 @pytest.mark.parametrize("wrap", WRAPS)
@@ -58,7 +62,7 @@ def test_a_log_is_read_out_of_the_mire(engine, wrap, tmp_path):
     mire = soiled(made.lines(), chance.choice, chance.randint)
     path = tmp_path / "audit.log"
     path.write_bytes(WRAPS[wrap](mire.data, chance.choice, chance.randint))
-    check(engine, [path], truth_of(made, mire.found), (mire.duplicates, mire.torn, mire.foreign))
+    check(engine, [path], truth_of(made, mire.found), dirt_of(mire))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -75,7 +79,7 @@ def test_rotated_files_are_read_in_any_order_and_a_copy_counts_once(engine, tmp_
         (tmp_path / name).write_bytes(WRAPS[wrap](piece, chance.choice, chance.randint))
     (tmp_path / "audit.copy.zst").write_bytes(WRAPS["zst"](pieces[1], chance.choice, chance.randint))
     found = [tmp_path / "*.zst", tmp_path / "audit.jsonl", *(tmp_path / name for name in names)]
-    check(engine, found, truth_of(made, records), (800, 0, 0))
+    check(engine, found, truth_of(made, records), (800, 0, 0, 0))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -96,7 +100,7 @@ def test_no_mire_hides_or_adds_a_record(engine, data, tmp_path):
     wrap = data.draw(st.sampled_from([name for name in WRAPS if name != "zst"]))
     path = tmp_path / "audit.log"
     path.write_bytes(WRAPS[wrap](mire.data, None, lambda low, high: data.draw(st.integers(low, high))))
-    check(engine, [path], truth_of(made, mire.found), (mire.duplicates, mire.torn, mire.foreign))
+    check(engine, [path], truth_of(made, mire.found), dirt_of(mire))
 
 
 NOISE = st.one_of(

@@ -43,9 +43,19 @@ def test_a_file_is_read_once_and_told_the_same_each_time(ask, log):
     assert (first[0].verification.torn, first[0].verification.foreign) == (1, 1)
 
 
-def test_a_rotated_file_is_known_by_another_name(ask, log):
+def test_a_rotated_file_is_read_again_with_the_same_answer(ask, log):
     first, _ = ask(log)
-    assert ask(log.rename(log.with_name("audit.jsonl.1"))) == (first, 1)
+    assert ask(log.rename(log.with_name("audit.jsonl.1"))) == (first, 2)
+
+
+def test_a_file_that_was_changed_and_dated_back_is_read_again(ask, log):
+    ask(log)
+    before = log.stat()
+    with log.open("r+b") as file:
+        file.write(b"x")
+    os.utime(log, ns=(before.st_atime_ns, before.st_mtime_ns))
+    found, times = ask(log)
+    assert (found.verification.inside, times) == (1, 2)
 
 
 def test_a_name_is_no_pattern(tmp_path, log, monkeypatch):

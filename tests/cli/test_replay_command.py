@@ -162,7 +162,7 @@ def test_a_log_of_several_apps_leaves_the_choice(log, replayed, tmp_path):
 
 
 def test_a_log_that_proves_nothing_holds_nothing(tmp_path):
-    (tmp_path / "empty.jsonl").write_text("starting\n")
+    (tmp_path / "empty.jsonl").write_text('{"cors.schema":1,"event":"cors.audit.gap"}')
     (tmp_path / "new.env").write_text("")
     status, _, err = invoke("replay", str(tmp_path / "empty.jsonl"), "--policy", str(tmp_path / "new.env"))
     assert (status, "the log holds no decision, so it proves nothing" in err) == (2, True)

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from flask_cors_env.answers.engine import ENGINES
 from flask_cors_env.cli import cors
+from flask_cors_env.core.reason import Reason
 
 #: Open to be read, and every read of it fails.
 UNREADABLE = "/proc/self/mem"
@@ -27,7 +28,7 @@ def test_a_writers_name_reaches_the_terminal_in_one_line_and_escaped(tmp_path):
     log = tmp_path / "audit.jsonl"
     log.write_text(json.dumps({"cors.schema": 1, "log.record.uid": "\x1b[2J\nroot-1"}))
     assert CliRunner().invoke(cors, ["verify", str(log)], color=True).output.splitlines()[1].split() == [
-        "\\x1b[2J\\nroot", "1", "1", "0", "0", "0", "0", "0", "-"
+        "\\x1b[2J\\nroot", "-", "1", "1", "0", "0", "0", "0", "0", "-"
     ]  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def test_a_log_that_cannot_be_read_is_said_in_a_sentence(engine):
 
 
 def test_a_page_that_cannot_be_written_is_said_in_a_sentence(tmp_path):
-    (tmp_path / "audit.jsonl").touch()
+    (tmp_path / "audit.jsonl").write_text('{"cors.schema":1,"event":"cors.audit.gap"}')
     page = tmp_path / "nowhere" / "report.html"
     found = invoke("report", str(tmp_path / "audit.jsonl"), "--html", str(page))
     assert (found.exit_code, found.stderr) == (
@@ -48,13 +49,19 @@ def test_a_page_that_cannot_be_written_is_said_in_a_sentence(tmp_path):
     )
 
 
-@pytest.mark.parametrize("text", ["", "GET / 200\n"])
-def test_a_log_without_a_record_is_not_whole(text, tmp_path):
+@pytest.mark.parametrize(("text", "lines"), [("", "0 lines of others"), ("GET / 200\n", "1 line of others")])
+def test_a_log_without_a_record_is_no_answer(text, lines, tmp_path):
     log = tmp_path / "audit.jsonl"
     log.write_text(text)
     found, told = invoke("verify", str(log)), invoke("verify", "--json", str(log))
-    assert (found.exit_code, found.output.splitlines()[-1]) == (1, "not whole: no record was found")
-    assert (told.exit_code, json.loads(told.output)["whole"]) == (1, False)
+    assert (found.exit_code, found.output.splitlines()[-1]) == (
+        2,
+        f"not whole: no record was found; 0 records of 0 writers; 0 torn, 0 repeated, {lines}",
+    )
+    assert (told.exit_code, json.loads(told.output)["whole"]) == (2, False)
+    for command in ("report", "suggest"):
+        said = invoke(command, str(log))
+        assert (said.exit_code, f"nothing in the log is a record: {lines}" in said.stderr) == (2, True)
 
 
 def test_a_report_says_how_many_records_do_not_tell_when_they_were_written(tmp_path):
@@ -102,7 +109,7 @@ def test_a_folder_without_room_is_named_and_what_to_do(first, is_kept, tmp_path)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_folder_that_cannot_be_written_is_said_beside_the_report(engine, tmp_path):
     log, cache = tmp_path / "audit.jsonl", tmp_path / "cache"
-    log.touch()
+    log.write_text('{"cors.schema":1,"event":"cors.audit.gap"}')
     cache.write_text("a file")
     found = invoke("report", str(log), "--engine", engine, "--cache", str(cache / "below"))
     said = f"{cache / 'below'} cannot be written, so what is read is not kept\n"
@@ -138,29 +145,100 @@ def test_one_is_not_told_as_several(tmp_path):
     )
     log.write_text("\n".join(map(json.dumps, (record, *others))) + "\nbooting\n")
     assert invoke("report", str(log), "--top", "1").output.splitlines()[0] == "1 decision: 1 allowed"
-    assert invoke("report", str(log)).output.splitlines()[-6:] == [
+    assert invoke("report", str(log)).output.splitlines()[-7:] == [
         "2 records of 1 writer; 0 torn, 0 repeated, 1 line of others",
         "1 record was lost, as the log itself tells",
         "1 record is missing: flask cors verify says which",
+        "unsealed: without a key nobody can tell a record that was altered or added",
         "1 record does not tell when it was written (no time, or no UTC offset), so no time is its own",
         "not every allowed request is in the log or was asked for, so no entry is called unused",
         "1 request came over plain HTTP, where browsers do not say what they are",
     ]
 
 
-def test_an_output_that_is_full_is_told_in_one_line_and_by_a_status_of_its_own(tmp_path):
-    log = tmp_path / "audit.jsonl"
-    log.write_bytes(b"".join(made.line + b"\n" for made in Generated(10).lines()))
-    with Path("/dev/full").open("wb") as full:
-        found = subprocess.run(
-            [*REPORT, str(log), "--engine", "plain"],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    assert (found.returncode, found.stderr) == (
-        74,
-        "Error: the output cannot be written: No space left on device\n",
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b"".join(made.line + b"\n" for made in Generated(300).lines()))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        (
+            "--reason",
+            "header_not_alowed",
+            "the log knows no header_not_alowed. Did you mean: header_not_allowed?",
+        ),
+        ("--reason", "moon", "the log knows no moon"),
+        ("--resource", "apis", "the log knows no apis. Did you mean: api?"),
+        (
+            "--origin",
+            "app.shop.example",
+            "the log knows no app.shop.example. Did you mean: https://app.shop.example?",
+        ),
+        ("--origin", "https://X.test/", "the log knows no https://X.test/. Did you mean: https://x.test?"),
+    ],
+)
+def test_a_name_that_the_log_does_not_know_is_an_error(option, name, said, log):
+    found = invoke("report", log, option, name)
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr.splitlines()[-1] == f"Error: Invalid value for {option}: {said}"
+
+
+def test_a_reason_that_is_known_and_an_origin_that_never_came_are_no_errors(log):
+    found = invoke(
+        "report", log, "--reason", "path_ambiguous" if "path_ambiguous" in set(Reason) else "no_origin"
     )
+    assert (found.exit_code, found.stdout.splitlines()[0]) == (0, "0 decisions: none")
+    found = invoke("report", log, "--origin", "https://never.example")
+    assert (found.exit_code, found.stderr) == (
+        0,
+        "no request of https://never.example is in this part of the log\n",
+    )
+
+
+def test_a_report_says_who_was_let_in_by_which_entry_and_since_when(log, tmp_path):
+    told = json.loads(invoke("report", log, "--json").stdout)
+    events = [json.loads(line) for line in Path(log).read_text().splitlines()]
+    allowed = [event for event in events if event.get("cors.decision") == "allow"]
+    assert sum(one["requests"] for one in told["let_in"]) == len(allowed)
+    first = told["let_in"][0]
+    mine = [
+        event["timestamp"]
+        for event in allowed
+        if (event["cors.origin"], event["cors.rule"], event["cors.resource"])
+        == (first["origin"], first["entry"], first["resource"])
+    ]
+    assert (first["requests"], first["first"], first["last"]) == (len(mine), min(mine), max(mine))
+    assert "Let in" in invoke("report", log).stdout
+    invoke("report", log, "--html", str(tmp_path / "report.html"))
+    assert "<h2>Let in</h2>" in (tmp_path / "report.html").read_text()
+
+
+def test_a_report_says_that_nobody_can_tell_what_was_altered(log):
+    assert json.loads(invoke("report", log, "--json").stdout)["integrity"]["sealed"] is False
+    assert invoke("report", log).stdout.splitlines()[-1].startswith("unsealed: ")
+
+
+def test_a_prefix_that_is_no_regular_expression_is_a_mistake_of_the_command(log):
+    found = invoke("report", log, "--prefix", "(")
+    assert (found.exit_code, "Invalid value for '--prefix': is no regular expression" in found.stderr) == (
+        2,
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    "command", [["report"], ["verify"], ["suggest"], ["blame", "https://app.shop.example"]]
+)
+def test_what_counts_for_nothing_is_said_by_every_command(command, log):
+    line = json.loads(Path(log).read_text().splitlines()[-1])
+    twin = json.dumps(line | {"cors.origin": "https://evil.example"})
+    with Path(log).open("a") as file:
+        file.write(f"{twin}\nuser agent: {twin}\n")
+    found = invoke(*command, log)
+    uid = line["log.record.uid"]
+    assert f"two different records of one number: {uid}; none counts" in found.output
+    assert "records inside other programs' lines: 1; a client can write there: none counts" in found.output

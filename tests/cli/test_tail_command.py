@@ -247,17 +247,8 @@ def test_the_report_tells_of_processes_that_disagree(tmp_path):
         assert [(one["service"], one["policies"]) for one in found] == [("shop", ["p-1", "p-2"])]
 
 
-@pytest.mark.parametrize(
-    ("words", "meant"),
-    [
-        (["--origin", "shop.example.com"], "Did you mean: https://shop.example.com?"),
-        (["--reason", "origin_not_listd"], "Did you mean: origin_not_listed?"),
-        (["--origin", "x"], "is no origin that a browser sends"),
-    ],
-)
-@pytest.mark.parametrize("command", ["tail", "report"])
-def test_a_name_that_is_none_is_an_error_with_what_was_meant(command, words, meant, tmp_path):
+def test_an_origin_that_is_none_is_an_error_with_what_was_meant(tmp_path):
     (tmp_path / "audit.jsonl").touch()
-    found = CliRunner().invoke(cors, [command, str(tmp_path / "audit.jsonl"), *words])
+    found = CliRunner().invoke(cors, ["tail", str(tmp_path / "audit.jsonl"), "--origin", "shop.example.com"])
     assert (found.exit_code, found.stdout) == (2, "")
-    assert meant in found.stderr
+    assert "Did you mean: https://shop.example.com?" in found.stderr

@@ -34,7 +34,7 @@ def resources(**given):
 
 
 def canonical(**given):
-    return resource(**given).canonical()
+    return resource(**given).whole()
 
 
 def refused(**given):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from flask_cors_env import CORSConfigError
 from flask_cors_env.config.build import Inputs, build
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.settings import OPTIONS, SETTINGS, VARIABLES
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 WORDS = st.text(string.ascii_lowercase, min_size=2, max_size=9)
 BOOLEANS = {"true", "false", "yes", "no", "on", "off"}

@@ -9,7 +9,7 @@ from flask_cors_env import CORS, CORSConfigError
 from flask_cors_env.config.build import Inputs, build
 from flask_cors_env.config.files import loaded_by_flask
 from flask_cors_env.config.layers import Line
-from flask_cors_env.web.extension import KEY
+from flask_cors_env.web.state import KEY
 
 APP = "https://app.example.com"
 POLICY = f"""\

@@ -99,7 +99,7 @@ def test_an_alias_is_read_and_noted(alias, setting):
 
 def test_an_alias_with_another_value_than_the_name_is_an_error():
     assert problems(ORIGINS=APP, ALLOWED_ORIGINS=OTHER) == [("set-twice", "CORS_ORIGINS", None)]
-    assert resource(ORIGINS=APP, ALLOWED_ORIGINS=APP).canonical()["origins"] == [APP]
+    assert resource(ORIGINS=APP, ALLOWED_ORIGINS=APP).whole()["origins"] == [APP]
 
 
 def test_two_spellings_of_one_name_with_different_values_are_an_error():
@@ -229,7 +229,7 @@ def test_a_resource_that_cannot_be_taken_apart_is_an_error(variables, found):
 @pytest.mark.parametrize("text", ["", " ", '""', "''"])
 def test_a_blank_value_is_not_set_and_noted(text):
     built = made(ORIGINS=text, ENV="development", MAX_AGE=text)
-    assert built.policy.resources[0].canonical()["origins"] == ["*"]
+    assert built.policy.resources[0].whole()["origins"] == ["*"]
     assert [(n.code, n.variable) for n in built.notes] == [
         ("blank", "CORS_MAX_AGE"),
         ("blank", "CORS_ORIGINS"),
@@ -282,7 +282,7 @@ def test_a_blank_argument_over_a_variable_is_an_error():
 def test_none_is_unset_in_every_layer_of_python(layer):
     name = "CORS_ORIGINS" if layer == "config" else "origins"
     built = made(**{layer: {name: None}})
-    assert (built.policy.resources[0].canonical()["origins"], built.notes, built.warnings) == ([], (), ())
+    assert (built.policy.resources[0].whole()["origins"], built.notes, built.warnings) == ([], (), ())
     if layer != "config":
         assert canonical(ORIGINS=APP, **{layer: {name: None}})["origins"] == [APP]
 

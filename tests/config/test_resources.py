@@ -7,7 +7,7 @@ import pytest
 from config.configured import APP, INIT, OTHER, canonical, codes, made, problems, refused, resource, resources
 
 from flask_cors_env.config.build import Inputs, Scope, build
-from flask_cors_env.config.environment import ENVIRONMENTS
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 LOOPBACK = [f"{s}://{host}:*" for s in ("http", "https") for host in ("127.0.0.1", "[::1]", "localhost")]
 DEFAULTS = {
@@ -93,8 +93,8 @@ def test_a_resource_inherits_what_it_does_not_set():
         "enabled": False,
     }
     rest = {"origin_function": False, "defaulted": []}
-    assert found["one"].canonical() == {"name": "one", "paths": ["/one/*"], **inherited, **rest}
-    assert found["two"].canonical() == {"name": "two", "paths": ["/two/*"], **own, **rest}
+    assert found["one"].whole() == {"name": "one", "paths": ["/one/*"], **inherited, **rest}
+    assert found["two"].whole() == {"name": "two", "paths": ["/two/*"], **own, **rest}
 
 
 def test_with_resources_only_their_paths_are_governed():
@@ -114,14 +114,13 @@ def test_a_resource_tells_where_its_origins_are_changed():
 def test_what_a_resource_says_of_itself_may_be_followed():
     code = {"resources": {"/api/*": {"methods": "GET"}}}
     api = resource(options=code)
-    assert resource(options=code, other={api.advice.place("ORIGINS").variable: APP}).canonical()[
-        "origins"
-    ] == [APP]
+    variable = api.advice.place("ORIGINS").variable
+    assert resource(options=code, other={variable: APP}).whole()["origins"] == [APP]
 
 
 @pytest.mark.parametrize("value", ["/a/*, /b", "/a/* /b", '["/a/*", "/b"]', "/b\n/a/*", "/a/*,/b,/a/*"])
 def test_a_resource_may_have_several_paths(value):
-    found = resources(ORIGINS=APP, RESOURCES__X__PATH=value)["x"].canonical()
+    found = resources(ORIGINS=APP, RESOURCES__X__PATH=value)["x"].whole()
     assert found["paths"] == ["/a/*", "/b"]
 
 
@@ -156,7 +155,7 @@ def test_the_path_that_names_a_resource_is_the_one_that_holds():
         RESOURCES__SHOP__PATH="/new/*",
         options={"resources": {"/old/*": {"origins": OTHER}}},
     )
-    assert {name: r.canonical()["paths"] for name, r in found.items()} == {
+    assert {name: r.whole()["paths"] for name, r in found.items()} == {
         "shop": ["/new/*"],
         "old": ["/old/*"],
     }
@@ -311,7 +310,7 @@ def test_a_function_is_a_dynamic_list():
         return origin == APP and request is not None
 
     found = resource(options={"origins": allowed, "allow_credentials": True})
-    assert (found.origin_function, found.canonical()["origins"], found.vary) == (allowed, [], ("Origin",))
+    assert (found.origin_function, found.whole()["origins"], found.vary) == (allowed, [], ("Origin",))
     assert codes(refused(options={"origins": [allowed]}).problems) == ["wrong-type"]
 
 
@@ -439,7 +438,7 @@ def test_a_view_inherits_and_overrides_what_it_names():
     }
     built = scoped(view("api", origins=OTHER, supports_credentials=True), **given)
     found = built.policy.resource_named("view:index")
-    assert found.canonical() | {"allow_headers": []} == {
+    assert found.whole() | {"allow_headers": []} == {
         "name": "view:index",
         "paths": [],
         "origins": [OTHER],
@@ -460,7 +459,7 @@ def test_a_view_inherits_and_overrides_what_it_names():
 def test_a_view_may_inherit_from_a_blueprint_and_both_from_the_app():
     blueprint = Scope("blueprint:shop", None, "CORS.init_app(shop)", {"max_age": 1, "origins": OTHER})
     found = scoped(blueprint, view("blueprint:shop", max_age=2), ORIGINS=APP, whole=False).policy
-    assert {r.name: (r.canonical()["origins"], r.max_age) for r in found.resources} == {
+    assert {r.name: (r.whole()["origins"], r.max_age) for r in found.resources} == {
         "blueprint:shop": ([OTHER], 1),
         "view:index": ([OTHER], 2),
     }
@@ -472,14 +471,14 @@ def test_a_view_may_inherit_from_a_blueprint_and_both_from_the_app():
 @pytest.mark.parametrize("base", [None, "default"])
 def test_a_view_of_an_app_without_resources_inherits_from_the_app(base):
     found = scoped(view(base), ORIGINS=APP).policy.resource_named("view:index")
-    assert found.canonical()["origins"] == [APP]
+    assert found.whole()["origins"] == [APP]
 
 
 def test_a_view_under_a_public_resource_is_public_until_it_says_for_whom():
     found = scoped(view("feed", max_age=3), **PUBLIC).policy.resource_named("view:index")
     assert (found.origins.any, found.methods, found.max_age) == (True, {"GET", "HEAD"}, 3)
     found = scoped(view("feed", origins=APP), **PUBLIC).policy.resource_named("view:index")
-    assert (found.canonical()["origins"], "PUT" in found.methods) == ([APP], True)
+    assert (found.whole()["origins"], "PUT" in found.methods) == ([APP], True)
 
 
 def test_a_views_problems_are_told_with_its_place():

@@ -6,8 +6,8 @@ import pytest
 from config.configured import APP, codes, made, problems, refused, resources
 
 from flask_cors_env import CORSConfigError
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.rules import RULES
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 HTTP = "http://app.example.com"
 PATTERN = re.compile(r"https://[a-z]+\.example\.com")
@@ -240,3 +240,9 @@ def test_an_inherited_wildcard_is_refused_even_beside_a_public_resource():
 
 def test_every_rule_is_in_the_matrix():
     assert {rule.id for rule in RULES} == {*MATRIX, "unknown", "shadowed", "unused-top-level"}
+
+
+@pytest.mark.parametrize("where", [lambda options: options, lambda options: {"resources": {"/a": options}}])
+def test_a_program_cannot_allow_what_is_unsafe(where):
+    (problem,) = refused(options=where({"unsafe_allow": "http"})).problems
+    assert (problem.code, problem.remedy) == ("option-unknown", "Did you mean: CORS_UNSAFE_ALLOW?")

@@ -4,9 +4,9 @@ import pytest
 from config.configured import APP, canonical, made, problems, refused
 
 from flask_cors_env.config import values
-from flask_cors_env.config.environment import ENVIRONMENTS
 from flask_cors_env.config.errors import FaultyValueError
 from flask_cors_env.config.settings import SETTINGS
+from flask_cors_env.core.environments import ENVIRONMENTS
 
 
 @pytest.mark.parametrize(
@@ -213,3 +213,11 @@ def test_the_separators_of_other_formats_are_told(parse, text, remedy):
     assert [(fault.code, fault.value, fault.remedy) for fault in caught.value.faults] == [
         ("other-separator", text, remedy)
     ]
+
+
+def test_every_word_of_the_log_s_settings_has_what_obeys_it():
+    from flask_cors_env.audit.event import CLIENTS
+    from flask_cors_env.audit.render import FORMATS
+    from flask_cors_env.config.settings import AUDIT_CLIENTS, AUDIT_FORMATS
+
+    assert (tuple(FORMATS), tuple(CLIENTS)) == (AUDIT_FORMATS, AUDIT_CLIENTS)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from flask_cors_env.core.decision import Decision, advice, decide
 from flask_cors_env.core.decision import decide_within as decide_with_advice
+from flask_cors_env.core.header_names import HeaderNames
 from flask_cors_env.core.near import Near
 from flask_cors_env.core.origin import Origins, parse_origin
-from flask_cors_env.core.policy import HeaderNames, Policy, Resource
+from flask_cors_env.core.policy import Policy, Resource
 from flask_cors_env.core.protocol import (
     FORBIDDEN_METHODS,
     MAX_METHOD,
@@ -26,7 +27,7 @@ from flask_cors_env.core.request import Kind, Request
 
 APP, EVIL = "https://app.example.com", "https://evil.test"
 ALLOW, DENY, SKIP = Verdict.ALLOW, Verdict.DENY, Verdict.SKIP
-ACTUAL, PREFLIGHT, NONE = Kind.ACTUAL, Kind.PREFLIGHT, Kind.NONE
+ACTUAL, PREFLIGHT, NONE, WEBSOCKET = Kind.ACTUAL, Kind.PREFLIGHT, Kind.NONE, Kind.WEBSOCKET
 METHOD, HEADER, MALFORMED = Reason.METHOD_NOT_ALLOWED, Reason.HEADER_NOT_ALLOWED, Reason.REQUEST_MALFORMED
 ORIGIN = ("Origin",)
 ASKED = ("Access-Control-Request-Method", "Access-Control-Request-Headers")
@@ -91,16 +92,118 @@ def test_a_response_that_anyone_may_read_has_its_fields_without_an_origin_too():
     assert decide_within(made, get(None)) == expected
 
 
-@pytest.mark.parametrize("request_", [get(same_origin=True), get(EVIL, same_origin=True)])
-def test_a_same_origin_request_is_left_alone_but_varies(request_):
+def test_a_same_origin_request_is_no_decision_and_has_the_fields_of_its_origin():
     made = resource()
-    assert decide_within(made, request_) == Decision(ACTUAL, SKIP, (Reason.SAME_ORIGIN,), made, vary=ORIGIN)
+    skipped = Decision(ACTUAL, SKIP, (Reason.SAME_ORIGIN,), made, vary=ORIGIN)
+    assert decide_within(made, get(same_origin=True)) == skipped._replace(fields=(acao(),))
+    assert decide_within(made, get(EVIL, same_origin=True)) == skipped
 
 
-def test_a_same_origin_preflight_is_the_application_s():
+def test_a_same_origin_request_passes_enforce():
+    made = resource(enforce=True)
+    assert decide_within(made, get(EVIL, same_origin=True)).status is None
+
+
+def test_a_preflight_is_judged_by_its_origin_whatever_its_host_is():
     made = resource()
-    decision = decide_within(made, preflight(same_origin=True))
-    assert decision == Decision(PREFLIGHT, SKIP, (Reason.SAME_ORIGIN,), made, vary=ORIGIN)
+    assert decide_within(made, preflight(same_origin=True)) == decide_within(made, preflight())
+
+
+@pytest.mark.parametrize("enforce", [False, True])
+def test_where_a_proxy_hides_the_host_the_origin_decides_and_enforce_lets_pass(enforce):
+    made, notes = resource(enforce=enforce), (Note.HOST_DIFFERS,)
+    hidden = get(host_differs=True)
+    assert decide_within(made, hidden) == decide_within(made, get())._replace(notes=notes)
+    plain = decide_within(resource(), get(EVIL))._replace(resource=made)
+    assert decide_within(made, get(EVIL, host_differs=True)) == plain._replace(notes=notes)
+
+
+# --- handshakes
+
+
+def handshake(origin=APP, **rest):
+    return get(origin, websocket=True, **rest)
+
+
+def test_a_handshake_is_judged_by_its_origin():
+    made = resource()
+    assert decide_within(made, handshake()) == decide_within(made, get())._replace(kind=WEBSOCKET)
+
+
+def test_a_denied_handshake_says_that_no_browser_stops_it():
+    made = resource()
+    refused = decide_within(made, get(EVIL))._replace(kind=WEBSOCKET)
+    assert decide_within(made, handshake(EVIL)) == refused._replace(notes=(Note.NOT_ENFORCED,))
+
+
+def test_a_denied_handshake_is_refused_where_the_resource_enforces():
+    made = resource(enforce=True)
+    refused = decide_within(made, get(EVIL))._replace(kind=WEBSOCKET)
+    assert refused.status == 403
+    assert decide_within(made, handshake(EVIL)) == refused
+
+
+def test_a_handshake_that_no_resource_covers_says_that_no_browser_stops_it():
+    assert decide_within(None, handshake()) == Decision(
+        WEBSOCKET, DENY, (Reason.NO_RESOURCE,), notes=(Note.NOT_ENFORCED,)
+    )
+
+
+# --- paths that may mean another one
+
+
+GUARDED = ["/priv/../pub/x", "/priv/./x", "/priv\\x", "/priv/%2e%2e/pub/x", "/pub/..%2fpriv/x", "/priv/.."]
+
+
+@pytest.mark.parametrize("path", GUARDED)
+@pytest.mark.parametrize("origin", [APP, EVIL])
+def test_an_ambiguous_path_leads_no_foreign_origin_round_enforce(path, origin):
+    private, public = resource(name="a", paths=["/priv/*"], enforce=True), resource(paths=["/pub/*"])
+    policy = Policy([private, public])
+    refused = Decision(ACTUAL, DENY, (Reason.PATH_AMBIGUOUS,), private, vary=ORIGIN, status=403)
+    assert decide(policy, get(origin, path=path))._replace(advised=None) == refused
+    assert decide(policy, handshake(origin, path=path))._replace(advised=None) == refused._replace(
+        kind=WEBSOCKET
+    )
+    assert decide(policy, preflight(origin=origin, path=path))._replace(advised=None) == refused._replace(
+        kind=PREFLIGHT
+    )
+    hidden = refused._replace(status=None, notes=(Note.HOST_DIFFERS,))
+    assert decide(policy, get(origin, path=path, host_differs=True))._replace(advised=None) == hidden
+
+
+@pytest.mark.parametrize("path", GUARDED)
+def test_nobody_gets_fields_on_an_ambiguous_path_that_a_cache_could_pass_on(path):
+    private, public = (
+        resource(name="a", paths=["/priv/*"], enforce=True),
+        resource(origins=["*"], paths=["/pub/*"]),
+    )
+    policy = Policy([private, public])
+    skipped = Decision(ACTUAL, SKIP, (Reason.SAME_ORIGIN,), private, vary=ORIGIN)
+    assert decide(policy, get(path=path, same_origin=True)) == skipped
+    assert decide(policy, get(None, path=path)) == Decision(
+        NONE, SKIP, (Reason.NO_ORIGIN,), private, vary=ORIGIN
+    )
+
+
+@pytest.mark.parametrize("path", ["/pub/../x", "/priv/x", "/priv/a.b", "/priv/a%20b", "/priv/.well-known/x"])
+def test_a_path_that_means_one_thing_or_that_nobody_guards_is_no_such(path):
+    private, public = resource(name="a", paths=["/priv/*"], enforce=True), resource(paths=["/pub/*"])
+    assert Reason.PATH_AMBIGUOUS not in decide(Policy([private, public]), get(path=path)).reasons
+
+
+@pytest.mark.parametrize("path", GUARDED)
+def test_an_ambiguous_path_is_decided_like_others_where_no_resource_enforces(path):
+    private, public = resource(name="a", paths=["/priv/*"]), resource(paths=["/pub/*"])
+    assert decide(Policy([private, public]), get(path=path)).reasons != (Reason.PATH_AMBIGUOUS,)
+
+
+def test_the_function_is_given_nothing_that_a_cache_cannot_know():
+    seen = []
+    made = resource(origins=lambda *, origin, request: seen.append((origin, request)) or True)
+    for flags in ({"same_origin": True}, {"credentialed": True}, {"host_differs": True}):
+        decide_within(made, get(EVIL, **flags))
+    assert seen == [(EVIL, get(EVIL))] * 3
 
 
 @pytest.mark.parametrize(
@@ -620,6 +723,8 @@ requests = st.builds(
     | st.lists(st.text("abx-", max_size=5), max_size=200).map(",".join),
     same_origin=st.integers(0, 9).map(lambda n: n == 0),
     credentialed=st.booleans(),
+    host_differs=st.booleans(),
+    websocket=st.booleans(),
 )
 environments = st.sampled_from(["development", "production"])
 
@@ -654,7 +759,7 @@ def test_fields_go_only_with_an_allowance_or_an_explanation(made, request, envir
         assert (environment, decision.kind, decision.status) == ("development", PREFLIGHT, 200)
         assert set(decision.reasons) <= {METHOD, HEADER}
     elif decision.verdict is DENY:
-        assert decision.status in ((403, None)[: 1 + (decision.kind is ACTUAL)])
+        assert decision.status in ((403, None)[: 1 + (decision.kind is not PREFLIGHT)])
 
 
 @given(resources(), requests, environments)
@@ -669,7 +774,7 @@ def test_credentials_never_go_with_a_wildcard_or_the_opaque_origin(made, request
 def test_exposed_names_are_for_responses_and_lists_for_preflights(made, request):
     decision = decide_with_advice(made, request)
     names = {name for name, _ in decision.fields}
-    if decision.kind is PREFLIGHT and not request.same_origin:
+    if decision.kind is PREFLIGHT:
         assert aceh("")[0] not in names
     else:
         assert names.isdisjoint({acam("")[0], acah("")[0], acma()[0]})

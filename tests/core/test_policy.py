@@ -8,9 +8,11 @@ import re
 
 import pytest
 
+from flask_cors_env.core.fields import FIELDS
+from flask_cors_env.core.header_names import HeaderNames
 from flask_cors_env.core.origin import OriginError, OriginPattern, Origins, parse_origin
 from flask_cors_env.core.path import parse_path
-from flask_cors_env.core.policy import HeaderNames, Policy, Resource, contradictions
+from flask_cors_env.core.policy import Policy, Resource, contradictions
 from flask_cors_env.core.reason import Note, Reason, Verdict
 
 APP = "https://app.example.com"
@@ -243,6 +245,26 @@ def test_a_policy_s_id_is_the_digest_of_its_canonical_form():
     assert policy.id == "p-" + hashlib.sha256(policy.canonical_json().encode()).hexdigest()[:12]
 
 
+def test_a_policy_s_canonical_form_has_a_version_and_no_field_that_says_nothing():
+    assert Policy([resource(name="api", origins=[APP]), Resource(name="off", enabled=False)]).canonical() == {
+        "v": 1,
+        "environment": "production",
+        "resources": [
+            {"name": "api", "paths": ["/*"], "origins": [APP]},
+            {"name": "off", "enabled": False},
+        ],
+    }
+
+
+def test_a_policy_s_version_is_the_first_that_has_all_its_fields(monkeypatch):
+    later = [f._replace(since=2) if f.name == "max_age" else f for f in FIELDS]
+    monkeypatch.setattr("flask_cors_env.core.policy.FIELDS", later)
+    made = [Policy([resource(max_age=age)]) for age in (0, 1)]
+    assert [policy.canonical()["v"] for policy in made] == [1, 2]
+    monkeypatch.undo()
+    assert Policy([resource()]).id == made[0].id
+
+
 LISTS = {
     "origins": [
         APP,
@@ -309,10 +331,11 @@ def test_the_catalogue_is_the_contract_s():
         "skip": "no_origin same_origin route_exempt disabled app_headers".split(),
         "deny": (
             "no_resource origin_not_listed null_not_allowed origin_malformed method_not_allowed "
-            "header_not_allowed request_malformed internal_error"
+            "header_not_allowed request_malformed path_ambiguous internal_error"
         ).split(),
     }
     notes = "credentials_not_allowed response_conflict debugger_response development_default"
+    notes += " not_enforced host_differs"
     assert [str(note) for note in Note] == notes.split()
 
 

@@ -13,7 +13,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import create_environ
 
 from flask_cors_env import CORS, cors_decided, cross_origin
-from flask_cors_env.web import outcome
+from flask_cors_env.web import prepared
 
 VARY = {"Vary": "Origin"}
 OPEN = Path("/proc/self/fd")
@@ -108,7 +108,7 @@ def test_what_is_told_of_a_lost_event_names_no_line():
 
 def test_a_failure_of_our_own_does_not_let_a_view_run_where_denials_are_enforced(monkeypatch, capfd):
     app, _ = make(ORIGINS=APP, ENFORCE="true")
-    monkeypatch.setattr(outcome, "decide_within", raising(ZeroDivisionError))
+    monkeypatch.setattr(prepared, "decide_within", raising(ZeroDivisionError))
     assert get(app).status_code == 403
     assert app.ran == []
     (event,) = events(capfd.readouterr().err)
@@ -208,7 +208,18 @@ def test_a_rule_that_is_added_to_the_map_later_counts():
     app, _ = make(ORIGINS=APP, METHODS="auto")
     app.add_url_rule("/two", "read", cross_origin(APP)(lambda: ""))
     assert preflight(app.test_client(), "/two", method="GET").headers["Access-Control-Max-Age"] == "7200"
-    app.view_functions["write"] = lambda: ""
+    app.view_functions["write"] = cross_origin(APP, max_age=60)(lambda: "")
     app.url_map.add(Rule("/two", endpoint="write", methods=["PUT"]))
     found = preflight(app.test_client(), "/two", method="GET").headers
     assert (found["Access-Control-Allow-Methods"], found["Access-Control-Max-Age"]) == ("GET, HEAD", "0")
+
+
+def test_views_of_one_url_with_equal_policies_are_one():
+    app, _ = make(ORIGINS=APP, METHODS="auto")
+    app.add_url_rule("/two", "read", cross_origin(APP)(lambda: ""))
+    app.add_url_rule("/two", "write", lambda: "", methods=["PUT"])
+    app.add_url_rule("/two", "remove", cross_origin(max_age=7200)(lambda: ""), methods=["DELETE"])
+    for method in ("GET", "PUT", "DELETE"):
+        found = preflight(app.test_client(), "/two", method=method).headers
+        assert found["Access-Control-Allow-Methods"] == "DELETE, GET, HEAD, PUT"
+        assert found["Access-Control-Max-Age"] == "7200"

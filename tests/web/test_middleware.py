@@ -130,13 +130,34 @@ def test_options_without_a_requested_method_is_the_apps():
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "http://localhost"}, {"Origin": "https://shop.test", "Sec-Fetch-Site": "same-origin"}],
+    [
+        {"Origin": "http://localhost"},
+        {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "https://localhost", "Sec-Fetch-Site": "same-origin"},
+    ],
 )
 def test_a_same_origin_request_is_left_to_the_app_and_not_logged(headers, capfd):
     app, _ = make(ORIGINS=APP)
     response = app.test_client().post("/items", headers=headers)
     assert protocol_fields(response) == VARY
     assert events(capfd.readouterr().err) == []
+
+
+@pytest.mark.parametrize(("origin", "fields"), [(APP, SHARED), ("https://shop.test", VARY)])
+def test_where_the_host_is_another_the_origin_decides_and_the_event_says_so(origin, fields, capfd):
+    app, _ = make(ORIGINS=APP)
+    response = app.test_client().post("/items", headers={"Origin": origin, "Sec-Fetch-Site": "same-origin"})
+    assert protocol_fields(response) == fields
+    [event] = events(capfd.readouterr().err)
+    assert event["cors.notes"] == "host_differs"
+
+
+@pytest.mark.parametrize("value", ["cross-site", "same-site", "none", "x"])
+def test_a_browser_that_says_another_site_is_believed(value, capfd):
+    app, _ = make(ORIGINS=APP)
+    headers = {"Origin": "http://localhost", "Sec-Fetch-Site": value}
+    assert protocol_fields(app.test_client().post("/items", headers=headers)) == VARY
+    assert [event["cors.decision"] for event in events(capfd.readouterr().err)] == ["deny"]
 
 
 def _makers(app):
@@ -380,7 +401,7 @@ def test_views_are_found_where_the_url_map_matches_hosts(matching):
 
 def test_a_failure_of_our_own_shares_nothing_and_the_app_still_answers(monkeypatch, capfd):
     app, _ = make(ORIGINS=APP)
-    monkeypatch.setattr("flask_cors_env.web.outcome.decide_within", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("flask_cors_env.web.prepared.decide_within", lambda *_, **__: 1 / 0)
     client = app.test_client()
     assert protocol_fields(client.get("/items", headers={"Origin": APP})) == VARY
     assert preflight(client).status_code == 403

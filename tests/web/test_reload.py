@@ -1,6 +1,8 @@
 """Reloading: one reference is swapped, a bad file changes nothing, and the log says what was widened."""
 
+import ctypes
 import os
+import signal
 import threading
 
 import pytest
@@ -209,3 +211,113 @@ def test_a_file_that_is_replaced_after_it_was_read_is_noticed(tmp_path):
     before = {str(file): identity(str(file))}
     policy_file(file, [APP, OTHER])
     assert [Watch([str(file)], 1, seen).changed() for seen in (before, {})] == [True, False]
+
+
+# --- without a context, from a signal handler, in a child, and with a pipe in the file's place
+
+
+def test_without_an_app_context_the_one_app_is_meant(tmp_path):
+    path = policy_file(tmp_path / "cors.toml", [APP])
+    app, cors = governed(path)
+    assert allows(app, APP)
+    policy_file(path, [OTHER])
+    assert cors.reload() is cors.policy()
+    assert (allows(app, APP), allows(app, OTHER)) == (False, True)
+    assert cors.decide(origin=OTHER).verdict == "allow"
+
+
+def test_without_an_app_context_several_apps_have_to_be_named():
+    cors = CORS(environ={"CORS_ENV": "production"})
+    apps = [Flask("one"), Flask("two")]
+    for app in apps:
+        cors.init_app(app)
+    with pytest.raises(RuntimeError, match="application context"):
+        cors.reload()
+    with apps[0].app_context():
+        assert cors.reload() is cors.policy(apps[0])
+
+
+class Trap(dict):
+    """An environment that does something, once, while it is read."""
+
+    def __init__(self, values):
+        super().__init__(values)
+        self.action = None
+
+    def items(self):
+        action, self.action = self.action, None
+        found = list(super().items())
+        if action is not None:
+            action()
+        return found
+
+
+def trapped(path, **settings):
+    """An app whose environment can be made to do something while it is read."""
+    environ = Trap({"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr", **settings})
+    app = Flask("shop")
+    return app, CORS(app, environ=environ, config_file=path), environ
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_signal_handler_may_reload_while_its_thread_reads_the_sources_and_the_later_reading_holds(
+    first, tmp_path, capfd
+):
+    path = policy_file(tmp_path / "cors.toml", [APP])
+    app, cors, environ = trapped(path)
+    if not first:
+        assert allows(app, APP)
+    reloaded = []
+
+    def edit():
+        policy_file(path, [OTHER])
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, lambda *_: reloaded.append(cors.reload()))
+    try:
+        environ.action = edit
+        if first:
+            assert not allows(app, APP)  # the first request settles the policy, and reads the sources
+        else:
+            cors.reload()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert len(reloaded) == 1
+    assert (allows(app, APP), allows(app, OTHER)) == (False, True)
+    told = [e["cors.policy.id"] for e in events(capfd.readouterr().err, "cors.policy.loaded")]
+    assert told[-1] == cors.policy(app).id
+
+
+@pytest.mark.parametrize("fork", [os.fork, lambda: ctypes.PyDLL(None).fork()])
+def test_a_child_that_is_forked_while_another_thread_reloads_may_reload(fork, tmp_path):
+    path = policy_file(tmp_path / "cors.toml", [APP])
+    app, cors, environ = trapped(path)
+    assert allows(app, APP)
+    is_reading, may_go_on = threading.Event(), threading.Event()
+    environ.action = lambda: (is_reading.set(), may_go_on.wait(30))
+    thread = threading.Thread(target=cors.reload)
+    thread.start()
+    assert is_reading.wait(30)
+    child = fork()
+    if child == 0:
+        signal.alarm(20)
+        path.write_text(f'origins = ["{OTHER}"]\n')
+        cors.reload()
+        os._exit(0 if allows(app, OTHER) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    may_go_on.set()
+    thread.join()
+    assert allows(app, OTHER)
+
+
+@pytest.mark.usefixtures("always")
+def test_a_pipe_in_the_files_place_ends_nothing_and_a_file_is_taken_again(tmp_path):
+    path = policy_file(tmp_path / "cors.toml", [APP])
+    app, _ = governed(path, CORS_RELOAD="1s")
+    assert allows(app, APP)
+    path.unlink()
+    os.mkfifo(path)
+    assert [allows(app, APP) for _ in range(3)] == [True] * 3
+    path.unlink()
+    policy_file(path, [OTHER])
+    assert (allows(app, APP), allows(app, OTHER)) == (False, True)

@@ -87,7 +87,7 @@ def test_an_exception_that_no_handler_takes_is_named_in_the_event(tmp_path):
 @pytest.mark.parametrize("environment", ["development", "testing", "staging", "production"])
 def test_at_a_terminal_events_are_sentences_in_every_environment(monkeypatch, environment):
     settings = {"AUDIT": True, "AUDIT_LEVEL": "decision", "AUDIT_FORMAT": "auto", "AUDIT_SINK": "stderr"}
-    settings |= {"AUDIT_CLIENT": "off", "AUDIT_PATH": False}
+    settings |= {"AUDIT_CLIENT": "off", "AUDIT_PATH": False, "AUDIT_KEY_FILE": None}
     for is_terminal, form in ((True, "console"), (False, "json")):
         monkeypatch.setattr("flask_cors_env.audit.opening.is_terminal", lambda _, found=is_terminal: found)
         log = open_log(None, settings, name="shop", environment=environment, environ={})

@@ -16,9 +16,10 @@ from flask_cors_env.answers.migrate.differences import Difference, Line
 from flask_cors_env.answers.migrate.origins import Entries, as_regex
 from flask_cors_env.answers.migrate.regex import Mark, Run, Sequence, Token, UnreadableError, expand
 from flask_cors_env.config import values
-from flask_cors_env.config.environment import DEVELOPMENT
 from flask_cors_env.config.errors import FaultyValueError, as_text
 from flask_cors_env.config.rules import Level, broken
+from flask_cors_env.core.environments import DEVELOPMENT
+from flask_cors_env.core.fields import MAX_AGE_LIMIT
 from flask_cors_env.core.origin import NULL, Origins, parse_origin
 from flask_cors_env.core.policy import Resource
 from flask_cors_env.core.protocol import SAFELISTED_METHODS, is_token
@@ -228,9 +229,9 @@ def _max_age(made: Translated, options: Options, place: str) -> None:
         made.settings["MAX_AGE"] = _BROWSERS_MAX_AGE
         return
     seconds = int(text[:18])
-    if seconds > values.MAX_AGE_LIMIT:
+    if seconds > MAX_AGE_LIMIT:
         made.tell(Difference.MAX_AGE_CAPPED, place, given)
-    made.settings["MAX_AGE"] = min(seconds, values.MAX_AGE_LIMIT)
+    made.settings["MAX_AGE"] = min(seconds, MAX_AGE_LIMIT)
 
 
 def _switches(made: Translated, options: Options, place: str, *, is_view: bool) -> None:

@@ -16,8 +16,8 @@ from flask_cors_env.answers.migrate.options import Settings
 from flask_cors_env.answers.migrate.scopes import Scoped, of_blueprint, of_view
 from flask_cors_env.answers.migrate.written import Resource
 from flask_cors_env.config.build import Inputs, build
-from flask_cors_env.config.environment import DEVELOPMENT, PRODUCTION
 from flask_cors_env.config.errors import CORSConfigError
+from flask_cors_env.core.environments import DEVELOPMENT, PRODUCTION
 from flask_cors_env.core.path import PathPattern, parse_path
 from flask_cors_env.web.peer import Found, Governed, Options
 

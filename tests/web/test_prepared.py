@@ -14,7 +14,7 @@ from werkzeug.test import create_environ
 
 from flask_cors_env import CORS
 from flask_cors_env.audit import emit
-from flask_cors_env.web import outcome
+from flask_cors_env.web import prepared
 
 OTHER = "https://other.example.com"
 POLICY = {
@@ -93,7 +93,7 @@ def test_what_is_asked_again_is_remembered_whatever_its_path_and_client():
 
 
 def test_no_more_is_remembered_than_the_bounds(monkeypatch):
-    monkeypatch.setattr(outcome, "_REMEMBERED", 3)
+    monkeypatch.setattr(prepared, "_REMEMBERED", 3)
     app, _ = make(ORIGINS=APP)
     for number in range(20):
         assert ask(app, f"https://shop-{number}.test").status_code == 200
