@@ -8,6 +8,7 @@ needs='
 chromium     chromium
 chromedriver chromium-driver
 openssl      openssl
+nginx        nginx-light
 wrk          wrk
 '
 

@@ -144,8 +144,8 @@ WRONG = {
     ),
     "a path in the origin": ({"CORS_ORIGINS": f"{APP}/app"}, PLAIN, {}, CHECK, 1, "origin-has-path"),
     "a default port": ({"CORS_ORIGINS": f"{APP}:443"}, PLAIN, {}, CHECK, 1, "origin-has-default-port"),
-    "semicolons": ({"CORS_ORIGINS": f"{APP};https://b.example"}, PLAIN, {}, CHECK, 1, "separated by commas"),
-    "pipes": ({"CORS_ORIGINS": APP, "CORS_METHODS": "GET|POST"}, PLAIN, {}, CHECK, 1, "separated by commas"),
+    "semicolons": ({"CORS_ORIGINS": f"{APP};https://b.example"}, PLAIN, {}, CHECK, 1, f"Write: {APP},https://b.example"),
+    "pipes": ({"CORS_ORIGINS": APP, "CORS_METHODS": "GET|POST"}, PLAIN, {}, CHECK, 1, "Write: GET,POST"),
     "everyone in production": ({"CORS_ORIGINS": "*"}, PLAIN, {}, CHECK, 1, "__PUBLIC=true"),
     "localhost in production": (
         {"CORS_ORIGINS": PAGE}, PLAIN, {}, CHECK, 1,

@@ -163,18 +163,18 @@ class Engine:
             )
 
 
-def start_chromium(folder: Path, undo: ExitStack) -> Session:
+def start_chromium(folder: Path, undo: ExitStack, *flags: str) -> Session:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     driver = ProcessGroup(["chromedriver", "--port=0"], folder, environment)
     undo.callback(driver.end)
     port = int(driver.wait_for_output(r"started successfully on port (\d+)"))
-    session = HttpSession(port, chromium_capabilities(folder))
+    session = HttpSession(port, chromium_capabilities(folder, *flags))
     undo.callback(session.command, "DeleteSession")
     return session
 
 
-def chromium_capabilities(folder: Path) -> dict[str, Any]:
-    flags = [*CHROMIUM_FLAGS, f"--user-data-dir={folder / 'profile'}"]
+def chromium_capabilities(folder: Path, *more: str) -> dict[str, Any]:
+    flags = [*CHROMIUM_FLAGS, f"--user-data-dir={folder / 'profile'}", *more]
     return {
         "browserName": "chrome",
         "goog:chromeOptions": {"binary": shutil.which("chromium"), "args": flags},

@@ -1,10 +1,10 @@
 """
 Envelopes: every place in another program's line where a record may stand, as data.
 
-A record counts only from a place of its own. `PREFIXES` and `FORMATS` are texts before it, `ENVELOPES` are
-JSON objects around it. To read one more carrier, add one entry. Two rules hold for every entry. A prefix is
-made of times, names and numbers, so that no client's text can stand in it. An envelope is known by members
-that only this envelope has: ``message``, ``msg`` or ``log`` alone may hold a client's text.
+A record counts only from a place of its own. `PREFIXES`, and the formats of `logging`, are texts before it,
+`ENVELOPES` are JSON objects around it. To read one more carrier, add one entry. Two rules hold for every
+entry. A prefix is made of times, names and numbers, so that no client's text can stand in it. An envelope is
+known by members that only this envelope has: ``message``, ``msg`` or ``log`` alone may hold a client's text.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-#: The stdlib logger of the audit log, as `flask_cors_env.audit.routes` names it.
-LOGGER = "flask_cors_env.audit"
+from flask_cors_env.audit.formats import LEVEL, LOGGER, PATTERNS
 
 # --- texts before a record
 
-_LEVEL = "(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|CRITICAL|FATAL)"
 #: Not a level: in many formats a level stands where others have a host or a container, and free text follows.
-_NO_LEVEL = rf"(?!(?i:{_LEVEL})\b)"
+_NO_LEVEL = rf"(?!(?i:{LEVEL})\b)"
 _ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
 _BSD = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,6})?"
 _NAME = r"[A-Za-z0-9][\w.-]{0,252}"
@@ -54,34 +52,6 @@ PREFIXES: dict[str, str] = {
     "fluentd out_file": rf"{_ISO}\t{_NAME}\t",
 }
 
-#: Formats of `logging` that name the logger, ours: BASIC_FORMAT and those of the logging HOWTO and Cookbook.
-FORMATS: tuple[str, ...] = (
-    "%(levelname)s:%(name)s:%(message)s",
-    "%(asctime)s - %(name)s - %(levelname)s - %(message)s",
-    "%(asctime)s %(name)-12s %(levelname)-8s %(message)s",
-    "%(name)-12s: %(levelname)-8s %(message)s",
-)
-_FORMAT_FIELDS = {
-    "name": re.escape(LOGGER),
-    "levelname": _LEVEL,
-    "asctime": (
-        r"(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?(?:Z|[+-]\d\d:?\d\d)?"
-        r"|\d\d/\d\d/\d{4} \d\d:\d\d:\d\d(?: [AP]M)?|\d\d-\d\d \d\d:\d\d)"
-    ),
-}
-_FORMAT_FIELD = re.compile(r"%\((\w+)\)(-?\d*)s")
-
-
-def _pattern_of(form: str) -> str:
-    """Return the regular expression of what `logging` writes before a message in the format *form*."""
-    before = form.removesuffix("%(message)s")
-    literals, names, widths = (_FORMAT_FIELD.split(before)[start::3] for start in range(3))
-    fields = [
-        _FORMAT_FIELDS[name] + (" *" if width else "") for name, width in zip(names, widths, strict=True)
-    ]
-    return "".join(re.escape(a) + b for a, b in zip(literals, [*fields, ""], strict=True))
-
-
 #: The most prefixes that stand in a row: compose, journald, a format of `logging`, and one to spare.
 _IN_A_ROW = 4
 
@@ -97,7 +67,7 @@ def prefix_of(more: str | None = None) -> re.Pattern[str]:
         re.error: *more* is no regular expression.
     """
     own = [] if more is None else [re.compile(more).pattern]
-    each = "|".join(f"(?:{text})" for text in (*own, *PREFIXES.values(), *map(_pattern_of, FORMATS)))
+    each = "|".join(f"(?:{text})" for text in (*own, *PREFIXES.values(), *PATTERNS))
     return re.compile(rf"(?:{each}){{1,{_IN_A_ROW}}}(?=\s*\{{)")
 
 

@@ -25,6 +25,7 @@ from flask_cors_env.answers.envelopes import (
     prefix_of,
 )
 from flask_cors_env.audit.fields import ENVELOPE, FIELDS
+from flask_cors_env.audit.formats import COLOUR
 
 try:
     from orjson import loads as _loads
@@ -57,7 +58,6 @@ EVENT_KEYS = ("event", "msg", "message")
 #: Time, stream, tags:
 #: https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md.
 _CRI = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{8,20}(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP])(?::\S+)?(?: |$)")
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _UID = re.compile(r'"log\.record\.uid":\s*"([0-9a-f]{12})-([0-9]{1,18})"')
 #: One whole member of a flat object, and what may be left of the member in which a record was torn.
 _MEMBER = re.compile(r'\s*+"(?:[^"\\\s]|\\.)*+"\s*+:\s*+(?:"(?:[^"\\]|\\.)*+"|[-\w.+]++)\s*+,')
@@ -162,7 +162,7 @@ class Grammar:
 
     def in_text(self, text: str, depth: int = 0) -> list[Found]:
         """Return what *text*, which stands in a place of its own, holds; nothing where it is blank."""
-        plain = (_COLOUR.sub("", text) if "\x1b" in text else text).replace("\0", "").strip().lstrip("\ufeff")
+        plain = (COLOUR.sub("", text) if "\x1b" in text else text).replace("\0", "").strip().lstrip("\ufeff")
         if not plain:
             return []
         before = None if plain[0] == "{" else self._prefix.match(plain)

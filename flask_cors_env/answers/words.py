@@ -72,6 +72,15 @@ def unproved(sealing: Sealing) -> Iterator[str]:
         )
 
 
+def proof(sealing: Sealing) -> str:
+    """What a key proves where nothing is missing; a last writer that was removed whole leaves no trace."""
+    last = max((writer.step for writer in sealing.writers), default=0)
+    return (
+        f"each catalogue field of each is proved by its MAC, up to step {last} of the key file "
+        "(not: later writers, fields of the app's own)"
+    )
+
+
 def ends(found: Verification) -> Iterator[str]:
     """Which writers may have written more than is there, without full stops."""
     if found.sealing is not None and found.sealing.unclosed:
@@ -87,8 +96,6 @@ def _some(names: Sequence[str]) -> str:
 
 #: How many of a list are named in a sentence.
 _SHOWN = 10
-#: What a key proves where nothing is missing.
-SEALED = "each catalogue field of each is proved by its MAC (not: fields of the app's own)"
 UNSEALED = "unsealed: without a key nobody can tell a record that was altered or added"
 
 

@@ -20,6 +20,7 @@ from structlog.typing import Processor
 
 from flask_cors_env.audit.event import Event
 from flask_cors_env.audit.fields import MAC, STEP
+from flask_cors_env.audit.formats import LOGGER, unread
 from flask_cors_env.audit.render import (
     BEGINNING,
     LINE_LIMIT,
@@ -35,7 +36,6 @@ from flask_cors_env.audit.render import render as as_json
 from flask_cors_env.audit.seal import MAC_ROOM, PLACES, Seal, covered, mac_of
 from flask_cors_env.audit.sink import Sink
 
-LOGGER = "flask_cors_env.audit"
 #: What a line begins with, as far as its seal: no event is so long that one of these is dropped.
 _HEAD = ("cors.schema", "timestamp", "level", "event", "log.record.uid", STEP)
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -262,6 +262,11 @@ class LoggingRoute:
             self._logger = logging.getLogger(LOGGER)
             _open(self._logger)
         return self._logger
+
+    def unread(self) -> str | None:
+        """Return how a handler writes a record that no reader knows again; None where each is read."""
+        line = '{"cors.schema":1}'
+        return unread(_handlers(self.logger), Message({"cors.schema": 1}, line), line)
 
 
 def _open(logger: logging.Logger) -> None:

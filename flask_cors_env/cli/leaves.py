@@ -12,7 +12,6 @@ from flask_cors_env.config.build import Built, Leaf
 
 #: Values whose only source is a file that `flask` itself reads, and no WSGI server does.
 _UNSEEN = " (not seen by a WSGI server)"
-_FLASKS_FILES = (".env", ".flaskenv")
 _APP = "(app)"
 
 
@@ -47,7 +46,7 @@ def unseen(built: Built) -> list[Leaf]:
 
 def _marked(built: Built, leaf: Leaf) -> Leaf:
     """*leaf*, saying so where its only source is a file that no WSGI server reads."""
-    is_flasks = any(f" in {name}:" in leaf.source for name in _FLASKS_FILES if name not in built.files)
+    is_flasks = leaf.source.rpartition(" in ")[2] in built.flasks
     return leaf._replace(source=leaf.source + _UNSEEN) if is_flasks else leaf
 
 

@@ -13,7 +13,7 @@ from flask_cors_env.answers.lines import Grammar
 from flask_cors_env.answers.plain import find
 from flask_cors_env.answers.seals import Seals, proved_logs
 from flask_cors_env.answers.verify import verification
-from flask_cors_env.answers.words import SEALED, account_of, counted, doubts, ends
+from flask_cors_env.answers.words import account_of, counted, doubts, ends, proof
 from flask_cors_env.audit.seal import Key
 from flask_cors_env.cli import asking
 from flask_cors_env.cli.reading import KEY, PREFIX
@@ -55,7 +55,7 @@ def _lines(found: Verification) -> Iterator[str]:
     yield from doubts(found)
     yield from ends(found)
     whole = "every record is there, or told lost" if found.told else "every record is there"
-    altered = " (not: unaltered)" if found.sealing is None else f", and {SEALED}"
+    altered = " (not: unaltered)" if found.sealing is None else f", and {proof(found.sealing)}"
     yield f"whole: {whole}{altered}" if proves(found) else f"not whole: {_lack(found)}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 from flask_cors_env.config.advice import ResourceAdvice, Standing
 from flask_cors_env.config.environment import Environment, detect
 from flask_cors_env.config.errors import CORSConfigError, Fault, Problem, shown
-from flask_cors_env.config.files import read_env_file, read_policy_file
+from flask_cors_env.config.files import blame_lines, read_env_file, read_policy_file
 from flask_cors_env.config.layers import (
     APP_CONFIG,
     ARGUMENTS,
@@ -37,19 +38,26 @@ from flask_cors_env.config.layers import (
     read_arguments,
     read_variables,
 )
+from flask_cors_env.config.objections import objection_to_remedy
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
 from flask_cors_env.config.settings import CLOSES_PUBLIC, SETTINGS, default, loopback_origins
 from flask_cors_env.config.shown import spelled, written
 from flask_cors_env.config.sources import Merged, Stack, merge
+from flask_cors_env.config.texts import Texts
 from flask_cors_env.config.values import OriginValue, scalar
 from flask_cors_env.core.environments import DEVELOPMENT, PRODUCTION
 from flask_cors_env.core.fields import DEFAULT, SPELLED
+from flask_cors_env.core.header_names import HeaderNames
 from flask_cors_env.core.origin import ANY, Origins
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
 from flask_cors_env.core.policy import Policy, Resource, contradictions, path_entries
 from flask_cors_env.core.remedy import Advice
 
 _EVERYWHERE = (parse_path("/*"),)
+_VARIABLE = re.compile(r"CORS_\w+", re.ASCII | re.IGNORECASE)
+_ON_FALLBACK = "On your own machine: CORS_ENV=development, or flask run --debug."
+_MOST_RESOURCES, _MOST_ORIGINS = 10_000, 100_000
+_FEWER = "Write patterns: /api/*, https://*.example.com; or pass a function as origins"
 _EVERYONE = OriginValue((ANY,))
 
 
@@ -95,6 +103,7 @@ class Inputs:
         env_file: The ``env_file=`` argument, or None.
         config_file: The ``config_file=`` argument, or None.
         env_lines: What flask's own loading put into the process environment, by name.
+        env_faults: The lines of ours that flask's own loading dropped.
         unread: The number of ``CORS_*`` lines in a ``.env`` of the working directory that nobody read.
         around: What ``${NAME}`` in an env file stands for: the whole environment; None for *environ*.
         scopes: Views and blueprints with policies of their own; a base stands before what inherits from it.
@@ -102,6 +111,7 @@ class Inputs:
         sink_fault: Says what is wrong with the file that the audit log is to go to, or None where nothing is.
             Not asked where that is another machine's, or open already.
         key_fault: Likewise of the key file: whether it cannot be read, else replaced; and a sentence.
+        texts: Reads the env file and the policy file; each of them once.
     """
 
     environ: Mapping[str, str]
@@ -116,12 +126,14 @@ class Inputs:
     env_file: str | os.PathLike[str] | None = None
     config_file: str | os.PathLike[str] | None = None
     env_lines: Mapping[str, Line] = field(default_factory=dict)
+    env_faults: tuple[Line, ...] = ()
     unread: int = 0
     around: Mapping[str, str] | None = field(default=None, repr=False)
     scopes: tuple[Scope, ...] = ()
     whole: bool = True
     sink_fault: Callable[[str], str | None] | None = None
     key_fault: Callable[[str], tuple[bool, str] | None] | None = None
+    texts: Texts = field(default_factory=Texts, repr=False, compare=False)
 
 
 class Leaf(NamedTuple):
@@ -161,6 +173,7 @@ class Built:
         notes: What is right, and could be written better.
         app: The values of the app's own settings, by name, defaults included.
         files: The env file and the policy file that were read.
+        flasks: The places of values that flask's own loading of env files supplied, and no file named here.
         draft: What the policy was made from.
     """
 
@@ -171,6 +184,7 @@ class Built:
     notes: tuple[Problem, ...]
     app: Mapping[str, Any]
     files: tuple[str, ...]
+    flasks: frozenset[str]
     draft: _Draft = field(repr=False, compare=False)
 
     @functools.cached_property
@@ -205,6 +219,9 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     sources = _Sources(inputs, as_environment)
     environment = sources.environment
     merged = merge(sources.layers)
+    oversized = tuple(_beyond_bounds(merged))
+    if oversized:
+        raise CORSConfigError(oversized, str(environment), fallback=environment.fallback)
     draft = _Draft(merged, environment, inputs)
     findings = list(draft.findings())
     errors = _of_level(findings, Level.ERROR)
@@ -219,8 +236,25 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
         notes=_of_level(findings, Level.INFO),
         app=draft.app,
         files=sources.files,
+        flasks=frozenset(
+            line.place
+            for line in inputs.env_lines.values()
+            if line.place.rpartition(":")[0] not in sources.files
+        ),
         draft=draft,
     )
+
+
+def _beyond_bounds(merged: Merged) -> Iterator[Problem]:
+    """Give what is more than any policy has, before anything is made of it."""
+    resources = [stacks for owner, stacks in merged.owners.items() if owner]
+    if len(resources) > _MOST_RESOURCES:
+        fault = Fault("too-many", f"makes more than {_MOST_RESOURCES:,} resources.", None, _FEWER)
+        yield next(iter(resources[-1].values())).top.problem(fault)
+    for stack in merged.stacks():
+        if isinstance(stack.value, OriginValue) and len(stack.value.patterns) > _MOST_ORIGINS:
+            fault = Fault("too-many", f"has more than {_MOST_ORIGINS:,} origins.", None, _FEWER)
+            yield stack.top.problem(fault)
 
 
 def _of_level(findings: Iterable[_Finding], level: Level) -> tuple[Problem, ...]:
@@ -241,16 +275,17 @@ class _Sources:
     def __init__(self, inputs: Inputs, as_environment: str | None) -> None:
         config = read_variables(inputs.config, APP_CONFIG, Kind.CONFIG)
         process = read_variables(inputs.environ, PROCESS, lines=inputs.env_lines)
+        blame_lines(process, inputs.env_faults)
         own = _own_arguments(inputs)
         asked = Layer(COMMAND_LINE)
         asked.add(("ENV",), "--as", as_environment)
         around = inputs.environ if inputs.around is None else inputs.around
         named = _guide([config, process, own], "ENV_FILE")
-        env_file = [read_env_file(stack.value, stack.top, around) for stack in named if stack.value]
+        env_file = [read_env_file(s.value, s.top, around, inputs.texts) for s in named if s.value]
         guides = [config, *env_file, process, own, asked]
         self.environment = inputs.known or detect(_named(guides), inputs)
         files = [stack for stack in _guide(guides, "CONFIG_FILE") if stack.value]
-        policy_file = [read_policy_file(s.value, self.environment.name, s.top) for s in files]
+        policy_file = [read_policy_file(s.value, self.environment.name, s.top, inputs.texts) for s in files]
         self.files = tuple(stack.value for stack in (*named, *files) if stack.value)
         self.layers = [config, *chain(*policy_file), *env_file, process, own, asked, *_arguments(inputs)]
 
@@ -356,6 +391,7 @@ class _Part:
             "origins": origins.prepared,
             "origin_function": origins.function,
             "allow_credentials": credentials,
+            "allow_headers": self._allow_headers(),
             "defaulted": self._defaulted(),
         }
         if self.is_public:
@@ -376,6 +412,13 @@ class _Part:
             return loopback_origins()
         value: OriginValue = self.value("ORIGINS")
         return value
+
+    def _allow_headers(self) -> HeaderNames:
+        """Read the names; in development ``*`` covers Authorization too."""
+        names = self.value("ALLOW_HEADERS")
+        return HeaderNames(
+            (*names, "Authorization") if self._environment == DEVELOPMENT and "*" in names else names
+        )
 
     def _defaulted(self) -> frozenset[str]:
         settings = {"ALLOW_HEADERS"} if self.is_public else {"ORIGINS", "ALLOW_HEADERS"}
@@ -398,6 +441,7 @@ class _Draft:
         self._fallback = found.fallback
         self._inputs = inputs
         self._sources = {scope.name: scope.source for scope in inputs.scopes}
+        self._place_log()
         self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app}
         self.app |= {name: stack.value for name, stack in merged.app.items() if stack.value is not None}
         owners: dict[str, tuple[Path, ...]] = {
@@ -493,6 +537,16 @@ class _Draft:
                     return f"{where}: {setting.lower()} has {shown(fault.value)}, which {rule.message}"
         return None
 
+    def _place_log(self) -> None:
+        """Have a relative path of the audit log, or of its key, mean what it meant at the start."""
+        key = self._merged.app.get("AUDIT_KEY_FILE")
+        if key is not None and key.value is not None:
+            key.value = self._inputs.texts.absolute(key.value)
+        stack = self._merged.app.get("AUDIT_SINK")
+        kind, _, path = ("" if stack is None or stack.value is None else stack.value).partition(":")
+        if stack is not None and path:
+            stack.value = f"{kind}:{self._inputs.texts.absolute(path)}"
+
     def leaves(self) -> Iterator[Leaf]:
         """Every value, with where it comes from and what it hides."""
         for setting in SETTINGS:
@@ -517,7 +571,7 @@ class _Draft:
         """Report all that is wrong, of whatever level."""
         for problem in self._merged.problems:
             if not self._is_ignored(problem):
-                yield _Finding(problem, self._level_of_name(problem))
+                yield _Finding(self._with_objection(problem), self._level_of_name(problem))
         for problem in self._merged.notes:
             yield _Finding(problem, Level.INFO)
         for problem in chain(*map(_incomplete, self._bases)):
@@ -533,9 +587,16 @@ class _Draft:
         yield from self._unread()
         yield from self._key()
 
+    def _with_objection(self, problem: Problem) -> Problem:
+        """Say beside the corrected spelling that the rules of the environment refuse that too, if they do."""
+        setting = re.split(r"CORS_|__", problem.setting)[-1]
+        name, unsafe = self._environment, self.app["UNSAFE_ALLOW"]
+        refusal = objection_to_remedy(setting, problem.remedy or "", environment=name, unsafe=unsafe)
+        return problem if refusal is None else replace(problem, remedy=f"{problem.remedy} - {refusal}")
+
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""
-        globs = self.app["IGNORE"] if problem.rule == "unknown" else ()
+        globs = self.app["IGNORE"] if problem.rule in {"unknown", "without-effect"} else ()
         return any(fnmatchcase(problem.variable.upper(), glob.upper()) for glob in globs)
 
     def _level_of_name(self, problem: Problem) -> Level:
@@ -560,7 +621,9 @@ class _Draft:
             if stack is None or key in seen or (setting in CLOSES_PUBLIC and part.is_public):
                 continue
             seen.add(key)
-            for rule, fault in broken(setting, part.resource):
+            in_code = stack.top.kind is Kind.ARGUMENTS
+            for rule, found in broken(setting, part.resource):
+                fault = found._replace(remedy=rule.in_code) if in_code and rule.in_code else found
                 problem = stack.top.problem(fault, rule.id)
                 yield _Finding(problem, self._level(rule, unsafe, credentials=credentials))
 
@@ -568,10 +631,12 @@ class _Draft:
         """Report patterns between which specificity cannot choose, each once, with one of the others."""
         named: set[tuple[str, str]] = set()
         tops = {part.name: part.stacks["PATH"].top for part in self._parts if "PATH" in part.stacks}
-        for group in (self.bases, self.governed):
-            for overlap in overlaps(path_entries(group)):
+        for group in (self.bases,) if self.governed == self.bases else (self.bases, self.governed):
+            for overlap in overlaps(path_entries(group), first=True):
                 # without resources every path is governed; that is nobody's setting, so not the one to mend
                 pair = sorted(overlap, key=lambda entry: entry[1].name not in tops)
+                if (pair[0][0].text, pair[0][1].name) in named:
+                    pair.reverse()
                 (path, resource), (other, rival) = pair
                 if (path.text, resource.name) not in named:
                     named.add((path.text, resource.name))
@@ -659,10 +724,14 @@ def _contradictory(part: _Part) -> Iterator[Problem]:
     for found in contradictions(part.resource):
         remedy = found.remedy
         if part.resource.allow_credentials:
-            top = part.stacks["ALLOW_CREDENTIALS"].top
-            off = False if top.kind is Kind.ARGUMENTS else "false"
-            remedy = remedy.format(credentials=f"{top.variable}={off}")
+            entry = part.stacks["ALLOW_CREDENTIALS"].top
+            remedy = remedy.format(credentials=f"{entry.variable}={_off(entry)}")
         yield part.problem(found.setting, Fault(found.code, found.message, None, remedy))
+
+
+def _off(entry: Entry) -> str:
+    """Spell false where *entry* was written."""
+    return "False" if entry.kind is Kind.ARGUMENTS else "false"
 
 
 def _allows_somebody(resource: Resource) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 _WIDTH = 76
+#: A user's name and password before a host, also where the scheme is missing.
+_USERINFO = re.compile(r"(?<=://)[^\s\"']*@|(?<![^\s\"',\[])[^\s\"'/,:]+:[^\s\"',]*@")
 VALUE_LIMIT = 80
 #: Names are longer than values, and a cut one names nothing.
 NAME_LIMIT = 240
@@ -108,8 +111,12 @@ def _wrap(sentence: str) -> list[str]:
 
 
 def shown(value: object, limit: int = VALUE_LIMIT) -> str:
-    """*value* as it may be shown: printable ASCII, escaped, cut at *limit* characters."""
-    text = as_text(value)
+    """
+    Write *value* as it may be shown: printable ASCII, escaped, cut at *limit* characters.
+
+    What stands before an ``@`` in an origin, or in what was meant as one, may be a password: ``***``.
+    """
+    text = _USERINFO.sub("***@", as_text(value))
     if not (text.isascii() and text.isprintable()):
         text = text[: limit + 1].encode("unicode_escape").decode("ascii")
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -6,10 +6,11 @@ Of an env file only names that begin with ``CORS_`` are looked at; what else is 
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,56 +26,104 @@ from flask_cors_env.config.layers import (
     read_resources,
 )
 from flask_cors_env.config.settings import VARIABLES, Setting
+from flask_cors_env.config.texts import SourceError, Texts
 from flask_cors_env.core.environments import ENVIRONMENTS
 
-_HEADER = re.compile(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?")
-_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*=""")
+#: A key of TOML: https://toml.io/en/v1.0.0#keys
+_PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
+_DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
+_HEADER = re.compile(rf"\s*\[{{1,2}}\s*({_DOTTED})\s*\]{{1,2}}\s*(?:#.*)?")
+_KEY = re.compile(rf"\s*({_DOTTED})\s*=")
+_FENCE = re.compile("\"{3}|'{3}")
 _OVERLAYS = "environments"
 #: Characters that a value may grow to where it takes others: doubled thirty times a letter fills a machine.
 _LIMIT = 65_536
 
 
-def read_env_file(path: str, named_by: Entry, environ: Mapping[str, str]) -> Layer:
+def read_env_file(path: str, named_by: Entry, environ: Mapping[str, str], texts: Texts) -> Layer:
     """
-    The ``CORS_*`` lines of an env file.
+    Read the ``CORS_*`` lines of an env file.
 
     Args:
         path: The file; one that is missing or cannot be read is a problem.
         named_by: What named it, for that problem.
         environ: What ``${NAME}`` stands for, where no line above sets it.
+        texts: Reads it.
     """
     layer = Layer(shown(path, NAME_LIMIT))
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        layer.problems.append(_unreadable(path, named_by, error))
-        return layer
-    for line in env_lines(text, layer.source, environ):
-        if line.value is not None:
+    text = _text_of(layer, path, named_by, texts)
+    for line in () if text is None else _judged(env_lines(text, layer.source, environ)):
+        if line.fault is None:
             read_line(layer, line)
         else:
-            layer.problems += _without_value(line).problems
+            _blame(layer, line, line.fault)
     return layer
 
 
-def _without_value(line: Line) -> Layer:
+def _judged(lines: Iterable[Line]) -> Iterator[Line]:
+    """Give each name's first line, and those with a fault; a later one with another value has one."""
+    first: dict[str, Line] = {}
+    for line in lines:
+        earlier = first.setdefault(line.name, line)
+        if line.fault is None and earlier.fault is None and earlier.value != line.value:
+            message = f"is set on line {earlier.place.rpartition(':')[2]} too, to another value."
+            yield line._replace(fault=Fault("set-twice", message, None, "Keep one of the lines"))
+        elif line.fault is not None or earlier is line:
+            yield line
+
+
+def blame_lines(layer: Layer, lines: Iterable[Line]) -> None:
+    """Note in *layer* what is wrong with *lines*, each with its place."""
+    for line in lines:
+        if line.fault is not None:
+            _blame(layer, line, line.fault)
+
+
+def _blame(layer: Layer, line: Line, fault: Fault) -> None:
     where = Layer(line.place)
-    fault = Fault("line-unreadable", "is on a line that cannot be read.", None, _QUOTES)
-    if line.written is not None:
-        message = f"stands for more than {_LIMIT:,} characters."
-        fault = Fault("line-unreadable", message, line.written, "Write the value itself")
-    where.blame(line.name, fault)
-    return where
+    where.blame(shown(line.name, NAME_LIMIT), fault)
+    layer.problems += where.problems
 
 
-_QUOTES = "Write NAME=value, with one pair of quotes around the value or none"
+def _text_of(layer: Layer, path: str, named_by: Entry, texts: Texts) -> str | None:
+    """Return the text of a source, without a leading byte-order mark; None after noting what is wrong."""
+    try:
+        data = texts.read(path)
+    except SourceError as error:
+        layer.problems.append(named_by.problem(Fault(error.code, error.message, path, error.remedy)))
+        return None
+    text, fault = decoded(data)
+    if fault is not None:
+        found = _NAME_IN_TEXT.search(text)
+        if found is None:
+            layer.problems.append(named_by.problem(fault._replace(value=path)))
+        else:
+            number = text.count("\n", 0, found.start()) + 1
+            line = Line(found[0], None, f"{layer.source}:{number}")
+            _blame(layer, line, fault._replace(code="line-unreadable"))
+        return None
+    return text
 
 
-def _unreadable(path: str, named_by: Entry, error: Exception) -> Problem:
-    is_missing = isinstance(error, FileNotFoundError)
-    code = "file-missing" if is_missing else "file-unreadable"
-    message = "does not exist." if is_missing else "cannot be read."
-    return named_by.problem(Fault(code, message, path, "Name a file that the server can read"))
+_NAME_IN_TEXT = re.compile(r"CORS_\w+", re.ASCII | re.IGNORECASE)
+
+
+def decoded(data: bytes) -> tuple[str, Fault | None]:
+    """Decode a source, which has to be UTF-8; of another encoding return what can be made of it, and why."""
+    remedy = "Save the file in UTF-8"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data:
+        is_little = data.startswith(codecs.BOM_UTF16_LE) or data[1:2] == b"\0"
+        text = data.decode("utf-16-le" if is_little else "utf-16-be", "replace")
+        return text, Fault(
+            "file-unreadable", "is in UTF-16, or has NUL bytes, and not in UTF-8.", None, remedy
+        )
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode("utf-8"), None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = f"0x{data[error.start]:02x}"
+        message = f"is not in UTF-8: line {line} has the byte {byte}, as Latin-1 or Windows-1252 would."
+        return "", Fault("file-unreadable", message, None, remedy)
 
 
 def env_lines(text: str, source: str, environ: Mapping[str, str]) -> Iterator[Line]:
@@ -89,22 +138,80 @@ def env_lines(text: str, source: str, environ: Mapping[str, str]) -> Iterator[Li
     from dotenv.parser import parse_stream  # noqa: PLC0415 - needed only where there is such a file
 
     bindings = list(parse_stream(io.StringIO(text)))
-    values = _filled([(b.key, b.value) for b in bindings if b.key is not None], environ)
-    for binding in bindings:
+    values = _filled([(b.key, b.value) for b in bindings], environ)
+    for binding, value in zip(bindings, values, strict=True):
         written = binding.original.string
-        number = binding.original.line + len(written) - len(written.lstrip("\n"))
-        if binding.error:
-            match = re.match(r"\s*(?:export\s+)?(CORS_\w+)", written, re.IGNORECASE)
-            if match is not None:
-                yield Line(match[1], None, f"{source}:{number}")
-        elif binding.key is not None and _is_ours(binding.key) and binding.value is not None:
-            value = values[binding.key]
+        number = binding.original.line + len(written) - len(written.lstrip("\r\n"))
+        place = f"{source}:{number}"
+        is_read = binding.key is not None and _is_ours(binding.key) and "-" not in binding.key
+        if binding.error or binding.value is None or not is_read:
+            unread = _unread_name(binding.key, written, is_entry=binding.value is not None)
+            if unread is not None:
+                yield Line(unread, None, place, fault=_fault_of(unread, written))
+        elif value is not None and binding.key is not None:
             shows = value.is_foreign or value.text is None
-            yield Line(binding.key, value.text, f"{source}:{number}", binding.value if shows else None)
+            fault = None if value.text is not None else _FAULTS["long"]._replace(value=binding.value)
+            yield Line(binding.key, value.text, place, binding.value if shows else None, fault)
+
+
+#: A name of ours that another name or a word does not end in; its underscore may be mistaken.
+_UNREAD = re.compile(r"(?<![\w./-])CORS[_-][\w-]*", re.ASCII | re.IGNORECASE)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+
+
+def _unread_name(key: str | None, written: str, *, is_entry: bool) -> str | None:
+    """
+    Return the name of ours that stands on a line which made no entry of that name; None where none stands.
+
+    Args:
+        key: The entry's name; None where there is no entry.
+        written: The line, or several.
+        is_entry: Whether the line gives *key* a value, which is that name's own business.
+    """
+    head = key if key is not None and is_entry else written.partition("#")[0]
+    found = _UNREAD.search(_INVISIBLE.sub("", head))
+    return None if found is None else found[0]
+
+
+def _fault_of(name: str, written: str) -> Fault:
+    """Say why the line *written* with *name* was not read."""
+    line = written.strip()
+    if _INVISIBLE.search(line):
+        return _FAULTS["invisible"]
+    if "-" in name:
+        return _FAULTS["dash"]._replace(remedy=f"Write: {name.upper().replace('-', '_')}=...")
+    after = re.match(rf"(?:export\s+)?{re.escape(name)}\s*(.?)", line, re.IGNORECASE)
+    if after is None:
+        return _FAULTS["script"]._replace(remedy=f"Write: {name}=... without anything before it")
+    kind = {":": "colon", "": "bare"}.get(after[1], "value")
+    fault = _FAULTS[kind]
+    return fault._replace(remedy=(fault.remedy or "").format(name=name))
 
 
 def _is_ours(name: str) -> bool:
     return name.upper().startswith(PREFIX)
+
+
+def _unreadable_line(message: str, remedy: str = "") -> Fault:
+    return Fault("line-unreadable", message, None, remedy)
+
+
+#: Why a line of an env file made no entry.
+_FAULTS = {
+    "invisible": _unreadable_line(
+        "stands on a line with an invisible character.", "Remove it, or write the line anew"
+    ),
+    "dash": _unreadable_line("is no name of a variable: it has a dash."),
+    "script": _unreadable_line("is on a line that is a command; an env file has names and values."),
+    "colon": _unreadable_line('is followed by ":", and an env file has "=".', "Write: {name}=..."),
+    "bare": _unreadable_line(
+        'has no "=" and no value.', "Write: {name}=none to mean nothing, or remove the line"
+    ),
+    "value": _unreadable_line(
+        "is on a line that cannot be read.", "Put one pair of quotes around the value, or none"
+    ),
+    "long": _unreadable_line(f"stands for more than {_LIMIT:,} characters.", "Write the value itself"),
+}
 
 
 class _Filled(NamedTuple):
@@ -114,21 +221,26 @@ class _Filled(NamedTuple):
     is_foreign: bool
 
 
-def _filled(assigned: list[tuple[str, str | None]], environ: Mapping[str, str]) -> dict[str, _Filled]:
-    """The last value of each of our names, and of those it takes, with those filled in."""
+_Assigned = list[tuple[str | None, str | None]]
+
+
+def _filled(assigned: _Assigned, environ: Mapping[str, str]) -> list[_Filled | None]:
+    """Fill in the names that each value takes; None for what no name of ours needs."""
     needed = _needed(assigned)
     found: dict[str, _Filled] = {}
+    values: list[_Filled | None] = []
     for name, text in assigned:
-        if name in needed:
+        if name is not None and name in needed:
             found[name] = _fill(text or "", found, environ)
-    return found
+        values.append(found[name] if name is not None and name in needed else None)
+    return values
 
 
-def _needed(assigned: list[tuple[str, str | None]]) -> set[str]:
+def _needed(assigned: _Assigned) -> set[str]:
     """Our names, and those that they take, directly or not."""
     needed: set[str] = set()
     for name, text in reversed(assigned):
-        if name in needed or _is_ours(name):
+        if name is not None and (name in needed or _is_ours(name)):
             needed |= {name, *(atom.name for atom in _atoms(text or "") if hasattr(atom, "name"))}
     return needed
 
@@ -158,7 +270,7 @@ def _fill(text: str, found: Mapping[str, _Filled], environ: Mapping[str, str]) -
     return _Filled("".join(parts), is_foreign)
 
 
-def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer]:
+def read_policy_file(path: str, environment: str, named_by: Entry, texts: Texts) -> list[Layer]:
     """
     A policy file: the settings in lower case, ``[resources.<name>]`` and ``[environments.<env>]`` overlays.
 
@@ -166,6 +278,7 @@ def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer
         path: TOML, or JSON where it ends in ``.json``; one that is missing or cannot be read is a problem.
         environment: Whose overlay counts; it is stronger than the rest of the file.
         named_by: What named the file, for problems.
+        texts: Reads it.
 
     Returns:
         The file's layer and, if it has one for *environment*, the overlay's over it.
@@ -173,21 +286,22 @@ def read_policy_file(path: str, environment: str, named_by: Entry) -> list[Layer
     import tomllib  # noqa: PLC0415 - needed only where there is such a file
 
     layer = Layer(shown(path, NAME_LIMIT))
+    text = _text_of(layer, path, named_by, texts)
+    if text is None:
+        return [layer]
+    is_json = path.lower().endswith(".json")
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        tree: Any = (
-            json.loads(text, object_pairs_hook=json_object) if path.endswith(".json") else tomllib.loads(text)
-        )
+        tree: Any = json.loads(text, object_pairs_hook=json_object) if is_json else tomllib.loads(text)
     except FaultyValueError as error:
         layer.blame(Path(path).name, error.faults[0])
         return [layer]
-    except (OSError, ValueError, RecursionError) as error:
-        layer.problems.append(_unreadable_policy(path, named_by, error))
+    except (ValueError, RecursionError) as error:
+        layer.problems.append(_malformed(path, named_by, error, is_json=is_json))
         return [layer]
     if not isinstance(tree, dict):
         layer.blame(Path(path).name, Fault("wrong-type", "is no table of settings."))
         return [layer]
-    lines = {} if path.endswith(".json") else dict(toml_lines(text))
+    lines = {} if is_json else dict(toml_lines(text))
     overlays = tree.pop(_OVERLAYS, {})
     _check_overlays(layer, overlays, lines)
     _read_tree(layer, tree, lines)
@@ -226,13 +340,16 @@ def _placed(entry: Entry, numbers: Mapping[tuple[str, ...], int]) -> Entry:
     return entry if number is None else entry._replace(source=f"{entry.source}:{number}")
 
 
-def _unreadable_policy(path: str, named_by: Entry, error: Exception) -> Problem:
-    if isinstance(error, OSError | UnicodeDecodeError):
-        return _unreadable(path, named_by, error)
-    kind = "JSON" if path.endswith(".json") else "TOML"
+def _malformed(path: str, named_by: Entry, error: Exception, *, is_json: bool) -> Problem:
+    """Tell the parser's own reason, with line and column; it names characters, and no value of the file."""
+    kind = "JSON" if is_json else "TOML"
     place = re.search(r"line (\d+)", str(error))
     where = f"{path}:{place[1]}" if place else path
-    return named_by.problem(Fault("file-malformed", f"is no {kind}.", where, "Mend the file"))
+    reason = "it is nested too deeply" if isinstance(error, RecursionError) else shown(error, _REASON_LIMIT)
+    return named_by.problem(Fault("file-malformed", f"is no {kind}: {reason}.", where, "Correct that line"))
+
+
+_REASON_LIMIT = 200
 
 
 _TABLE = "Write one table for each environment: [environments.production], or none"
@@ -263,16 +380,23 @@ def _blame_overlay(
 
 
 def toml_lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Where the tables and keys of a TOML text stand: the path, with the line number from 1."""
+    """Give the tables and keys of a TOML text: the path of each, with the number of its line from 1."""
     table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        header = _HEADER.fullmatch(line)
-        key = _KEY.match(line)
+    fence = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        header = None if fence else _HEADER.fullmatch(line.rstrip("\r"))
+        key = None if fence else _KEY.match(line)
+        for found in _FENCE.findall(line):
+            fence = found if fence == "" else "" if fence == found else fence
         if header is not None:
-            table = tuple(part.strip().strip("\"'") for part in header[1].split("."))
+            table = _parts(header[1])
             yield table, number
         elif key is not None:
-            yield (*table, key[1].strip("\"'")), number
+            yield (*table, *_parts(key[1])), number
+
+
+def _parts(dotted: str) -> tuple[str, ...]:
+    return tuple(part[1:-1] if part[0] in "\"'" else part for part in re.findall(_PART, dotted))
 
 
 class Loaded(NamedTuple):
@@ -281,29 +405,68 @@ class Loaded(NamedTuple):
 
     Attributes:
         lines: What it set in the process environment, by name.
-        unread: The number of ``CORS_*`` lines in a ``.env`` that was left unread.
+        unread: The number of ``CORS_*`` lines in a ``.env`` of the working directory that nobody read.
+        faulty: The lines of ours that it dropped, or that set a name twice.
     """
 
     lines: Mapping[str, Line]
     unread: int
+    faulty: tuple[Line, ...] = ()
 
 
-def loaded_by_flask(environ: Mapping[str, str]) -> Loaded:
-    """Which ``CORS_*`` values of *environ* stand in ``.flaskenv`` or ``.env`` of the working directory."""
+def loaded_by_flask(environ: Mapping[str, str], arguments: Sequence[str] = ()) -> Loaded:
+    """
+    Find the ``CORS_*`` values of *environ* that flask read from files: its defaults, and ``--env-file``.
+
+    Args:
+        environ: The process environment.
+        arguments: The command line, without the program.
+
+    See https://flask.palletsprojects.com/en/stable/cli/#environment-variables-from-dotenv.
+    """
     lines: dict[str, Line] = {}
+    faulty: list[Line] = []
     unread = 0
-    for name in (".flaskenv", ".env"):
-        found = _found_lines(name, environ)
+    for path in (_upwards(".flaskenv"), _upwards(".env"), _named_to_flask(environ, arguments)):
+        found = _found_lines(path, environ) if path else []
         lines |= {line.name: line for line in found if line.value is not None}
-        if name == ".env" and not any(line.name in environ for line in found):
+        if _is_flask_reading(environ) or any(
+            line.value is not None and environ.get(line.name) == line.value for line in found
+        ):
+            faulty += [line for line in _judged(found) if line.fault is not None]
+        elif path == ".env" and not any(line.name in environ for line in found):
             unread = len(found)
-    return Loaded(lines, unread)
+    return Loaded(lines, unread, tuple(faulty))
 
 
-def _found_lines(name: str, environ: Mapping[str, str]) -> list[Line]:
-    """The lines of a file that nobody named; none unless it is a regular file that can be read."""
+def _is_flask_reading(environ: Mapping[str, str]) -> bool:
+    """Tell whether flask's command line runs the app, and reads the files of its defaults."""
+    return environ.get("FLASK_RUN_FROM_CLI") == "true" and not environ.get("FLASK_SKIP_DOTENV")
+
+
+def _upwards(name: str) -> str:
+    """Return the path of the file that is called *name* in this folder or the nearest one above it."""
+    folder = Path.cwd()
+    if Path(name).is_file():
+        return name
+    return next((str(above / name) for above in folder.parents if (above / name).is_file()), "")
+
+
+def _named_to_flask(environ: Mapping[str, str], arguments: Sequence[str]) -> str:
+    """Return the value of ``flask --env-file``, or of its variable; nothing where there is none."""
+    for option, following in zip(arguments, [*arguments, ""][1:], strict=True):
+        if option in {"-e", "--env-file"}:
+            return following
+        if option.startswith("--env-file="):
+            return option.partition("=")[2]
+    return environ.get("FLASK_ENV_FILE", "")
+
+
+def _found_lines(path: str, environ: Mapping[str, str]) -> list[Line]:
+    """Read the lines of a file that nobody named to us; none unless it is a regular file that can be read."""
     try:
-        text = Path(name).read_text(encoding="utf-8") if Path(name).is_file() else None
-    except (OSError, UnicodeDecodeError):
+        data = Path(path).read_bytes() if Path(path).is_file() else b""
+    except OSError:
         return []
-    return [] if text is None else list(env_lines(text, name, environ))
+    text, fault = decoded(data)
+    return [] if fault is not None else list(env_lines(text, path, environ))

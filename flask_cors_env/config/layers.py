@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from flask_cors_env.config import values
 from flask_cors_env.config.errors import NAME_LIMIT, Fault, FaultyValueError, Problem, as_text, shown
 from flask_cors_env.config.rules import RULE
-from flask_cors_env.config.settings import FOREIGN, OPTIONS, VARIABLES, Setting
+from flask_cors_env.config.settings import FOREIGN, IN_CONFIG, OPTIONS, VARIABLES, Setting
 
 PREFIX = "CORS_"
 RESOURCES = "RESOURCES"
@@ -36,7 +36,7 @@ _SERVICE_LINK = re.compile(
     r"CORS_(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_.*)?)?)"
 )
 #: All that a misspelled name may have been meant to be, with the name to write.
-_MEANT = {name: setting.name for name, setting in VARIABLES.items()} | {RESOURCES: RESOURCES}
+_MEANT = {name: setting.name for name, setting in {**VARIABLES, **OPTIONS}.items()} | {RESOURCES: RESOURCES}
 
 Path = tuple[str, ...]
 Spell = Callable[[str], str]
@@ -126,7 +126,9 @@ class Layer:
         """
         name = path[-1]
         setting = (OPTIONS if self.kind is Kind.ARGUMENTS else VARIABLES).get(name)
-        if setting is not None and takes(setting):
+        if self.kind is Kind.CONFIG and name in IN_CONFIG and path == (name,):
+            self.blame(variable, IN_CONFIG[name], "without-effect", path=path)
+        elif setting is not None and takes(setting):
             self._add_setting((*path[:-1], setting.name), name, setting, variable, value)
         elif name in FOREIGN:
             fault = FOREIGN[name](value) if value is not None else None
@@ -184,12 +186,14 @@ class Line(NamedTuple):
         value: What it stands for; None where that cannot be told.
         place: The file and the number of the line, from 1.
         written: The value as it stands in the file, if it takes names that are not ours, or grows too long.
+        fault: Why the value cannot be told; None where it can.
     """
 
     name: str
     value: str | None
     place: str
     written: str | None = None
+    fault: Fault | None = None
 
 
 def read_variables(

@@ -276,7 +276,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "AUDIT_KEY_FILE",
         Scope.APP,
-        Type(values.absolute_path, _STRING),
+        _TEXT,
         "a path",
         "A file that `flask cors key` made: our own log lines are sealed by it, and `flask cors verify "
         "--key-file` proves them. The app must be able to replace it, and needs its folder for that. "
@@ -323,6 +323,27 @@ def _without_effect(why: str) -> Callable[[Any], Fault | None]:
 _EVERYONE = _switch(Fault("replaced", "has another name here.", None, "Write: CORS_ORIGINS=*"), None)
 _DOMAINS = "Write: CORS_ORIGINS=https://*.example.com"
 
+
+def _headers(_: Any) -> Fault:
+    return Fault("replaced", "has another name here.", None, "Write: CORS_ALLOW_HEADERS, and the names")
+
+
+#: What stands in app.config by habit and changes nothing, without prefix: a warning says so.
+IN_CONFIG: Mapping[str, Fault] = {
+    "HEADERS": Fault(
+        "without-effect",
+        "has no effect, in flask-cors neither.",
+        None,
+        "Remove it; request headers are allowed by CORS_ALLOW_HEADERS",
+    ),
+    "OPTIONS": Fault(
+        "without-effect",
+        "is another program's, and has no effect here.",
+        None,
+        "Write: CORS_IGNORE=CORS_OPTIONS",
+    ),
+}
+
 #: Settings of other packages, without prefix, and what is to be said where one is set; None: nothing.
 FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
     "ALLOW_ALL_ORIGINS": _EVERYONE,
@@ -330,6 +351,7 @@ FOREIGN: Mapping[str, Callable[[Any], Fault | None]] = {
     "ORIGIN_REGEX_WHITELIST": _replaced(_DOMAINS),
     **_expressions("ORIGIN ORIGINS ALLOW_ORIGIN ALLOW_ORIGINS ALLOWED_ORIGIN ALLOWED_ORIGINS", _DOMAINS),
     **_expressions("HEADERS ALLOW_HEADERS ALLOWED_HEADERS", "Write: CORS_ALLOW_HEADERS=X-Team-*"),
+    "HEADERS": _headers,
     "URLS_REGEX": _replaced("Write: CORS_RESOURCES__<NAME>__PATH=/api/*"),
     "ORIGINS_FILE": _replaced("Write: CORS_CONFIG_FILE, and the origins in that file"),
     "SEND_WILDCARD": _without_effect("a policy for every origin always sends *"),

@@ -14,6 +14,10 @@ def written(resource: Resource, setting: str, value: Any) -> Any:
     """Return the value of *setting* that holds for *resource*: the field of the resource, else *value*."""
     if setting == "ORIGINS" and resource.origin_function is not None:
         return "a function"
+    if setting == "PATH":
+        return [path.text for path in resource.paths]
+    if setting == "ALLOW_HEADERS":
+        return value
     return getattr(resource, SPELLED[setting].name) if setting in SPELLED else value
 
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import json
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -45,11 +44,11 @@ _PREFIX = re.compile(r"[!#$%&'+\-.^_`|~0-9A-Za-z]+-\*")
 #: What a name has that is a regular expression; some of it may stand in a token, and does in no name.
 _REGEX_HABITS = re.compile(r"[\^$|\\()\[\]{}]|\.[*+]")
 _ANYTHING = re.compile(r"(?:\.|\\w|\[[^\]]*\])[*+]$")
+#: What separates the members of lists elsewhere, and stands in no member of a list of ours.
+_FOREIGN_SEPARATORS = re.compile(r"[;|]")
+#: Where no one spelling is right.
+_AN_ORIGIN = "Write an origin as browsers send it, such as https://app.example.com, or remove it"
 _NO_COMMENT = "Inline comment? docker --env-file and kubectl keep it; write comments on lines of their own"
-
-#: What stands between the separators of other formats.
-_WORD = re.compile(r"[A-Za-z0-9_-]+")
-_ORIGIN_LIKE = re.compile(r"[A-Za-z0-9+.-]+://\S+")
 
 Element = str | re.Pattern[str]
 M = TypeVar("M")
@@ -112,7 +111,9 @@ def each(value: Any, parse: Callable[[Element], M], make: Callable[[list[M]], V]
     parsed: list[M] = []
     for member in members:
         try:
-            parsed.append(parse(_not_none(member)))
+            _refuse_no_member(member)
+            _refuse_separators(member, parse)
+            parsed.append(parse(member))
         except FaultyValueError as error:
             faults += error.faults
     if faults:
@@ -169,13 +170,34 @@ def _not_a(value: Any, form: str) -> Fault:
     return Fault("wrong-type", f"({type(value).__name__}) is no {form}.", as_text(value))
 
 
-def _not_none(member: Element) -> Element:
-    if isinstance(member, str) and member.strip(_SPACE).lower() == "none":
+def _refuse_no_member(member: Element) -> None:
+    """Refuse an empty member, as ``"".split(",")`` makes, and ``none`` among values."""
+    word = member.strip(_SPACE).lower() if isinstance(member, str) else member
+    if word == "":
+        raise FaultyValueError(Fault("empty-value", "is an empty member of a list.", member, "Remove it"))
+    if word == "none":
         message = "stands among values; it means that there are none."
         raise FaultyValueError(
             Fault("none-among-values", message, member, "Write: none alone, or values alone")
         )
-    return member
+
+
+def _refuse_separators(member: Element, parse: Callable[[Element], Any]) -> None:
+    """Refuse a member that is several, by the separators of other formats: ``GET|POST``, ``a;b``."""
+    text = member if isinstance(member, str) else ""
+    parts = [part for part in map(unquote, _FOREIGN_SEPARATORS.split(text)) if part]
+    if len(parts) < 2 or not all(_is_parsed(parse, part) for part in parts):  # noqa: PLR2004 - one is no list
+        return
+    message = "has another separator than commas, spaces and line ends."
+    raise FaultyValueError(Fault("wrong-separator", message, member, f"Write: {','.join(parts)}"))
+
+
+def _is_parsed(parse: Callable[[Element], Any], part: str) -> bool:
+    try:
+        parse(part)
+    except FaultyValueError:
+        return False
+    return True
 
 
 def plain(member: Element) -> str:
@@ -191,7 +213,8 @@ def _grammar(parse: Callable[[str], V], text: str) -> V:
     try:
         return parse(text)
     except (OriginError, PathError) as error:
-        remedy = None if error.remedy is None else f"Write: {error.remedy}"
+        usual = _AN_ORIGIN if isinstance(error, OriginError) else None
+        remedy = usual if error.remedy is None else f"Write: {error.remedy}"
         raise FaultyValueError(Fault(error.code, error.message, text, remedy)) from None
 
 
@@ -213,16 +236,7 @@ def _text_of(pattern: OriginPattern | PathPattern) -> str:
 def _origin(member: Element) -> OriginPattern:
     if isinstance(member, re.Pattern):
         return OriginPattern.from_regex(_text_pattern(member))
-    _refuse_separators(member, _ORIGIN_LIKE)
     return _grammar(parse_origin, member)
-
-
-def _refuse_separators(text: str, part: re.Pattern[str]) -> None:
-    """Raise FaultyValueError for several values with the separator of another format between these."""
-    parts = re.split("[;|]", text)
-    if len(parts) > 1 and all(part.fullmatch(found) for found in parts):
-        message = "is several values; lists are separated by commas, spaces or new lines."
-        raise FaultyValueError(Fault("other-separator", message, text, f"Write: {','.join(parts)}"))
 
 
 def _text_pattern(pattern: re.Pattern[Any]) -> re.Pattern[str]:
@@ -271,7 +285,6 @@ def _method(member: Element) -> str:
     if text.lower() == AUTO:
         return AUTO
     _refuse_variable(text)
-    _refuse_separators(text, _WORD)
     if not protocol.is_token(text):
         raise FaultyValueError(Fault("method-not-token", "is no method.", text))
     if text.upper() in protocol.FORBIDDEN_METHODS:
@@ -289,21 +302,13 @@ def allow_headers(value: Any) -> tuple[Element, ...]:
 def _request_header(member: Element) -> Element:
     if isinstance(member, re.Pattern):
         return _text_pattern(member)
-    name = member.lower()
     if member == "*":
         return member
     _refuse_variable(member)
-    _refuse_separators(member, _WORD)
     if _REGEX_HABITS.search(member):
         raise FaultyValueError(_regex_name(member, _name_for(member)))
-    for fault in _name_faults(member, name, is_prefix=_PREFIX.fullmatch(member) is not None):
-        raise FaultyValueError(fault)
-    if protocol.is_forbidden_request_header(name):
-        fault = Fault("header-forbidden", "is a request header that no page can set.", member, "Remove it")
-        raise FaultyValueError(fault)
-    if name in protocol.RESPONSE_ONLY:
-        fault = Fault("header-wrong-list", "is a response header.", member, "Move it to EXPOSE_HEADERS")
-        raise FaultyValueError(fault)
+    if _PREFIX.fullmatch(member) is None:
+        _refuse_no_name(member)
     return member
 
 
@@ -326,13 +331,10 @@ def _refuse_variable(text: str) -> None:
         raise FaultyValueError(Fault("value-has-variable", message, text))
 
 
-def _name_faults(member: str, name: str, *, is_prefix: bool = False) -> Iterator[Fault]:
-    if not protocol.is_token(member) or ("*" in member and not is_prefix):
-        yield Fault("header-not-token", "is no field name.", member)
-    elif name in protocol.RESPONSE_FIELDS or name.startswith("access-control-request-"):
-        yield Fault("header-of-protocol", "belongs to the CORS protocol itself.", member, "Remove it")
-    elif is_prefix and name.startswith("access-control-"):
-        yield Fault("header-of-protocol", "covers the CORS protocol's own headers.", member, "Remove it")
+def _refuse_no_name(member: str) -> None:
+    """Refuse what has not the form of a field name; what a name is for is not looked at."""
+    if not protocol.is_token(member) or "*" in member:
+        raise FaultyValueError(Fault("header-not-token", "is no field name.", member))
 
 
 def expose_headers(value: Any) -> tuple[str, ...]:
@@ -351,20 +353,12 @@ def _once_each(names: list[N]) -> tuple[N, ...]:
 
 def _response_header(member: Element) -> str:
     text = plain(member)
-    name = text.lower()
     if text == "*":
         return text
     _refuse_variable(text)
-    _refuse_separators(text, _WORD)
     if _REGEX_HABITS.search(text):
         raise FaultyValueError(_regex_name(text, "Name each header"))
-    for fault in _name_faults(text, name):
-        raise FaultyValueError(fault)
-    if name in protocol.FORBIDDEN_RESPONSE_HEADERS:
-        raise FaultyValueError(Fault("header-forbidden", "can be read by no page.", text, "Remove it"))
-    if name in protocol.REQUEST_ONLY:
-        fault = Fault("header-wrong-list", "is a request header.", text, "Move it to ALLOW_HEADERS")
-        raise FaultyValueError(fault)
+    _refuse_no_name(text)
     return text
 
 
@@ -444,11 +438,6 @@ def text(value: Any) -> str:
     if faults:
         raise FaultyValueError(*faults)
     return found
-
-
-def absolute_path(value: Any) -> str:
-    """A path, absolute from now on: a server may change its working directory later."""
-    return os.path.abspath(text(value))  # noqa: PTH100 - no link is to be followed
 
 
 def sink(value: Any) -> str:

@@ -396,7 +396,7 @@ def _with_asked(resource: Resource, names: tuple[str, ...]) -> str:
 
 
 def advice(decision: Decision) -> str:
-    """One line for a person at a browser's console: every reason, what was refused, and the first remedy."""
+    """Write one line for a browser's console: every reason, what was refused, and the remedy."""
     parts = [f"{reason.value}: {reason.meaning}" for reason in decision.reasons]
     if decision.offending:
         parts.append(f"Refused: {', '.join(decision.offending)}.")

@@ -241,8 +241,8 @@ class ResourceFields:
         origin_function: Asked, with ``origin`` and ``request``, where no entry matches; or None.
         methods: The methods a page may use, beside GET, HEAD and POST, which need no listing. `auto`: those
             routed.
-        allow_headers: The request headers a page may set. `*` does not cover Authorization, which is named
-            beside it.
+        allow_headers: The request headers a page may set. Outside development `*` does not cover
+            Authorization, which is named beside it.
         expose_headers: The response headers a page may read beside the seven that are always readable.
         allow_credentials: Whether pages may send cookies and read the answer. Every origin is named then.
         max_age: How long a browser may keep a preflight's answer; 0 asks each time. Chromium stops at 2h.
@@ -268,7 +268,8 @@ class ResourceFields:
         grants=Grants.ENTRIES,
         decides=True,
         spelling=Spelling(
-            "origins; `https://*.example.com`; `http://localhost:*`; `*`; `null`; `none`",
+            "origins; `https://*.example.com`; `https://pr-*.example.com`; `http://localhost:*`; `app://.`; "
+            "`*`; `null`; `none`",
             "https://app.example.com,https://*.preview.example.com",
             by_environment("*", "none", "none", "none"),
             (
@@ -303,7 +304,8 @@ class ResourceFields:
     )
     allow_headers: HeaderNames = _declare(
         REQUEST_NAMES,
-        "The request headers a page may set. `*` does not cover Authorization, which is named beside it.",
+        "The request headers a page may set. Outside development `*` does not cover Authorization, which is "
+        "named beside it.",
         setting="ALLOW_HEADERS",
         grants=Grants.ENTRIES,
         decides=True,
@@ -311,7 +313,7 @@ class ResourceFields:
             "field names; `x-team-*`; `*`",
             "Content-Type,Authorization",
             by_environment("* Authorization", *["Content-Type Authorization"] * 3),
-            ("ALLOWED_HEADERS", "HEADERS"),
+            ("ALLOWED_HEADERS",),
             "HEADERS",
         ),
     )

@@ -50,13 +50,12 @@ def ends_in_number(host: str) -> bool:
     return _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]) is not None
 
 
-def check_host(host: str, *, special: bool) -> None:
+def check_host(host: str) -> None:
     """
-    Refuse what is no host in canonical form.
+    Refuse what is no host of http or https in canonical form.
 
     Args:
         host: Lower case and ASCII.
-        special: Whether the scheme is one whose hosts may be IPv4 addresses: http and https.
 
     Raises:
         HostError: With the canonical spelling, where there is one.
@@ -65,7 +64,7 @@ def check_host(host: str, *, special: bool) -> None:
         raise HostError("origin-has-no-host", "has no host; an origin is scheme://host[:port].")
     if host.startswith("["):
         _check_ipv6(host)
-    elif special and ends_in_number(host):
+    elif ends_in_number(host):
         _check_ipv4(host)
     else:
         _check_domain(host)

@@ -46,7 +46,13 @@ class Neighbours:
             _keep(self._hosts, pattern.host, pattern)
             _keep(self._heads, head, pattern)
             _keep(self._tails, tail, pattern)
-        self._depths = sorted({p.host.count(".") + 1 for p in named if p.is_subdomains}, reverse=True)
+        self._depths = sorted({p.host.count(".") + 1 for p in named if p.is_below_host}, reverse=True)
+        texts = [pattern.text for pattern in named if pattern.regex is None]
+        self._folded = {text.lower(): text for text in texts if text != text.lower()}
+
+    def folded(self, origin: str) -> str | None:
+        """Find the entry that is *origin*, lower case, but for its own case; None if there is none."""
+        return self._folded.get(origin)
 
     def find(self, scheme: str, rest: str) -> Near | None:
         """The entry whose host is *rest*'s, above it, or one typing error away."""
@@ -68,7 +74,7 @@ class Neighbours:
         """A subdomain pattern above *host*, at any depth."""
         for depth in self._depths:
             above = ".".join(host.rsplit(".", depth)[1:])
-            found = [entry for entry in self._hosts.get(above, ()) if entry.is_subdomains]
+            found = [entry for entry in self._hosts.get(above, ()) if entry.is_below_host]
             if found:
                 return _compared(found, scheme, port, below=True)
         return None
@@ -116,7 +122,7 @@ def _compared(entries: list[OriginPattern], scheme: str, port: str, *, below: bo
     if entry.scheme != scheme:
         return Near(entry.text, Difference.SCHEME)
     same_port = port == ("" if entry.port is None else str(entry.port))
-    if entry.is_subdomains and (same_port or not below):
+    if entry.is_below_host and (same_port or not below):
         return Near(entry.text, Difference.SUBDOMAIN)
     return Near(entry.text, Difference.PORT)
 

@@ -23,12 +23,24 @@ from flask_cors_env.core.reason import Difference, Reason
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_PORT = 65535
 _OTHER_SCHEME = {"http": "https", "https": "http"}
-#: Schemes whose pages have an opaque origin, serialized as ``null``.
-_OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "file", "javascript"})
+#: The scheme of pages from files. Electron, Cordova and Android's WebView send its origin without a host.
+FILE = "file"
+#: Schemes whose pages always have an opaque origin, serialized as ``null``.
+_OPAQUE_SCHEMES = frozenset({"about", "blob", "data", "javascript"})
+#: Schemes that no page has, each with the scheme of the pages that connect.
 _SOCKET_SCHEMES = {"ws": "http", "wss": "https", "ftp": "https"}
+#: Schemes whose hosts are not opaque, and those that are no scheme of an origin.
+_KNOWN_SCHEMES = frozenset({*DEFAULT_PORTS, *_SOCKET_SCHEMES})
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")
 _LABELS = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+#: What a ``*`` within a label stands for, and a label that has one; a label has at most 63 characters.
+_PART = re.compile(r"[a-z0-9-]+")
+_PART_LABEL = re.compile(r"(?!xn--)[a-z0-9_-]*\*[a-z0-9_-]*")
+_MAX_LABEL = 63
+#: An opaque host, a port included: kept and compared as it is.
+_OPAQUE_HOST = re.compile(r"[!$%&(-+\-.0-9:;<=>A-Z\[\]^_`a-z{|}~]*")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _HOST_BEFORE_PORT = re.compile(r"\[[^\]]*\]|[^:/?#]*")
 #: What a shell, Kubernetes or a template would have replaced by a value.
@@ -36,10 +48,15 @@ VARIABLE = re.compile(r"\$[({A-Za-z_]|\{\{")
 _REGEX_HABITS = re.compile(
     r"[\^$\\()|{}]|(?<![a-z0-9_*-])\.\*|\.\+|://.*\+|\?(?=[:.*])|\[[^\]]*[a-z0-9]-[a-z0-9]", re.IGNORECASE
 )
+#: The same in an opaque host, which may have most of those characters.
+_OPAQUE_REGEX_HABITS = re.compile(r"\\|[.\]][*+]|\]\{|\(\?")
+#: One or more characters of a host, as a regular expression says it.
+_SOME = r"(?:\.|\[[^\]]*\]|\\w|\\d)(?:[*+]|\{[0-9,]+\})"
+_ANY_PORT = "takes any port; that is for localhost and loopback addresses only."
 _FLAGS = {re.ASCII: "a", re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x"}
 #: The shape of what a browser serializes; host rules are looser than the grammar's on purpose.
 _SERIALIZED = re.compile(
-    r"([a-z][a-z0-9+.-]*)://(?:\[[0-9a-f:.]+\]|[!$&'()*+,;=_`{}~\"0-9a-z.-]+)(?::([1-9][0-9]{0,4}))?"
+    r"(https?)://(?:\[[0-9a-f:.]+\]|[!$&'()*+,;=_`{}~\"0-9a-z.-]+)(?::([1-9][0-9]{0,4}))?"
 )
 
 
@@ -48,7 +65,9 @@ class OriginKind(StrEnum):
 
     EXACT = "exact"
     SUBDOMAINS = "subdomains"
+    PART = "part"
     ANY_PORT = "any_port"
+    ANY_HOST = "any_host"
     ANY = "any"
     NULL = "null"
     REGEX = "regex"
@@ -80,9 +99,11 @@ class OriginPattern:
         text: The canonical spelling; for a compiled pattern its source.
         kind: What it stands for.
         scheme: Lower case; empty for ``*``, ``null`` and compiled patterns.
-        host: Without ``*.``; IPv6 in brackets.
+        host: Without ``*.`` and without a label that has a ``*``; IPv6 in brackets. Of another scheme than
+            http and https it is opaque: as written, a port included, and it may be empty.
         port: 1 to 65535; None where the scheme's default is meant, or any.
         regex: The compiled pattern, for REGEX only.
+        label: The leftmost label, ``pr-*``, for PART only.
     """
 
     text: str
@@ -91,16 +112,22 @@ class OriginPattern:
     host: str = ""
     port: int | None = None
     regex: re.Pattern[str] | None = None
+    label: str = ""
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the host is localhost, below it, 127.0.0.0/8 or [::1]."""
+        """Tell whether the host is localhost, below it, 127.0.0.0/8 or [::1]."""
         return is_loopback(self.host)
 
     @property
-    def is_subdomains(self) -> bool:
-        """Whether it stands for what is below the host, and not for the host."""
-        return self.kind is OriginKind.SUBDOMAINS
+    def is_exact(self) -> bool:
+        """Tell whether the entry stands for one origin, its own text."""
+        return self.kind is OriginKind.EXACT
+
+    @property
+    def is_below_host(self) -> bool:
+        """Tell whether the entry stands for hosts below its host, and not for the host."""
+        return self.kind in {OriginKind.SUBDOMAINS, OriginKind.PART}
 
     def __str__(self) -> str:
         return self.text
@@ -129,16 +156,30 @@ def canonical_regex(regex: re.Pattern[str]) -> str:
 
 
 def is_serialized(origin: str) -> bool:
-    """Whether *origin* has the form of what a browser sends, and is within the bounds."""
+    """Tell whether *origin* has the form of what a browser sends, and is within the bounds."""
     if origin == "null":
         return True
-    found = _SERIALIZED.fullmatch(origin) if len(origin) <= MAX_ORIGIN else None
-    return found is not None and (found[2] is None or _is_sent_port(found[1], found[2]))
+    if len(origin) > MAX_ORIGIN:
+        return False
+    found = _SERIALIZED.fullmatch(origin)
+    if found is not None:
+        return found[2] is None or _is_sent_port(found[1], found[2])
+    scheme, separator, host = origin.partition("://")
+    if not separator or scheme in _KNOWN_SCHEMES or not _SCHEME.fullmatch(scheme):
+        return False
+    return host == "" if scheme == FILE else scheme not in _OPAQUE_SCHEMES and _is_opaque_host(host)
+
+
+def _is_opaque_host(host: str) -> bool:
+    return _OPAQUE_HOST.fullmatch(host) is not None
 
 
 def parse_origin(text: str) -> OriginPattern:
     """
-    Parse an entry: ``scheme://host[:port]``, ``https://*.host``, ``http://localhost:*``, ``*`` or ``null``.
+    Parse an entry of a policy's origins.
+
+    ``scheme://host[:port]``, ``https://*.host``, ``https://pr-*.host``, ``http://localhost:*``,
+    ``moz-extension://*``, ``file://``, ``*`` or ``null``.
 
     Raises:
         OriginError: With the corrected spelling, where there is one.
@@ -146,6 +187,16 @@ def parse_origin(text: str) -> OriginPattern:
     if text == "*":
         return ANY
     _refuse_characters(text)
+    scheme, separator, host = text.partition("://")
+    scheme = scheme.lower()
+    if separator and scheme not in _KNOWN_SCHEMES and _SCHEME.fullmatch(scheme):
+        return _of_other_scheme(scheme, host)
+    return _parse_web(text)
+
+
+def _parse_web(text: str) -> OriginPattern:
+    """Parse an entry whose scheme is http or https, or that has no valid scheme."""
+    _refuse_regex(text, _REGEX_HABITS)
     folded = text.lower()
     if folded == "null":
         return NULL
@@ -156,8 +207,40 @@ def parse_origin(text: str) -> OriginPattern:
     port = _parse_port(scheme, host, port_text)
     if host.startswith("*."):
         return _subdomains(scheme, host[2:], port)
+    label, _, parent = host.partition(".")
+    if parent and "*" not in parent and _PART_LABEL.fullmatch(label) and label != "*":
+        return _part(scheme, label, parent, port)
     _check_host(scheme, host, port)
     return OriginPattern(_spell(scheme, host, port), OriginKind.EXACT, scheme, host, port)
+
+
+def _of_other_scheme(scheme: str, host: str) -> OriginPattern:
+    """
+    Parse an entry of another scheme than http and https, whose host is opaque.
+
+    See https://url.spec.whatwg.org/#concept-opaque-host-parser.
+    """
+    if scheme in _OPAQUE_SCHEMES:
+        raise OriginError(
+            "origin-is-opaque", f'is no origin: pages of {scheme}: have the opaque origin "null".'
+        )
+    _refuse_userinfo(scheme, host)
+    _refuse_regex(f"{scheme}://{host}", _OPAQUE_REGEX_HABITS)
+    _refuse_path(scheme, host, re.split(r"[/?#]", host, maxsplit=1)[0])
+    if host == "*" and scheme != FILE:
+        return OriginPattern(f"{scheme}://*", OriginKind.ANY_HOST, scheme)
+    if scheme == FILE and host != "":
+        raise OriginError(
+            "origin-bad-host", 'has a host; the origin of files has none, or is "null".', "file://"
+        )
+    if host.endswith(":*"):
+        raise OriginError("origin-any-port", _ANY_PORT)
+    if "*" in host:
+        message = 'has a "*" that does not stand for the whole host, and of this scheme no other is taken.'
+        raise OriginError("origin-bad-wildcard", message)
+    if not _is_opaque_host(host):
+        raise OriginError("origin-bad-host", "has a quote or a comma in its host.")
+    return OriginPattern(f"{scheme}://{host}", OriginKind.EXACT, scheme, host)
 
 
 def _spell(scheme: str, host: str, port: int | str | None) -> str:
@@ -188,11 +271,12 @@ def _refuse_characters(text: str) -> None:
         raise OriginError(
             "origin-not-ascii", "is not ASCII; a browser sends a host's ASCII form.", _in_ascii(text)
         )
-    if "@" in text:
-        return
-    if VARIABLE.search(text):
+    if "@" not in text and VARIABLE.search(text):
         raise OriginError("origin-has-variable", "names a variable that nothing has replaced by its value.")
-    if _REGEX_HABITS.search(text):
+
+
+def _refuse_regex(text: str, habits: re.Pattern[str]) -> None:
+    if "@" not in text and habits.search(text):
         raise OriginError(
             "origin-is-regex", "looks like a regular expression; a string never is one.", _glob_for(text)
         )
@@ -209,9 +293,12 @@ def _in_ascii(text: str) -> str | None:
 
 def _glob_for(text: str) -> str | None:
     """The glob that was meant by the regular expression *text*, else the call that makes it one."""
-    glob = text.removeprefix("^").removesuffix("$").replace(r"\/", "/").replace(r"\.", ".")
+    glob = text.removeprefix("^").removesuffix("$")
+    for escaped in r"\/", r"\.", r"\[", r"\]", r"\-":
+        glob = glob.replace(escaped, escaped[1])
     glob = "*" if glob in {".*", ".+"} else glob.removesuffix("/?").replace("s?://", "s://")
-    glob = re.sub(r"\(?(?:\.|\[[^\]]*\]|\\w)[*+]\)?\.", "*.", glob)
+    glob = re.sub(rf"\(?{_SOME}\)?(?=[.a-z0-9-])", "*", glob)
+    glob = re.sub(rf"(?<=://)\(?{_SOME}\)?$", "*", glob)
     glob = re.sub(r"(?:\((?:\?:)?)?:(?:\\d|\[0-9\]|\.)(?:[*+]|\{[0-9,]+\})(?:\)\??)?$", ":*", glob)
     meant = None if glob == text else corrected(glob)
     return meant or compile_call(text)
@@ -237,10 +324,6 @@ def _split_scheme(text: str) -> tuple[str, str]:
         )
     if not _SCHEME.fullmatch(scheme):
         raise OriginError("origin-bad-scheme", "has no valid scheme before the host.")
-    if scheme in _OPAQUE_SCHEMES:
-        raise OriginError(
-            "origin-is-opaque", f'is no origin: pages of {scheme}: have the opaque origin "null".'
-        )
     if scheme in _SOCKET_SCHEMES:
         raise OriginError(
             "origin-bad-scheme",
@@ -258,28 +341,38 @@ def _with_scheme(text: str) -> str | None:
     plain = text.removeprefix("//")
     host = _HOST_BEFORE_PORT.match(plain)
     loopback = host is not None and is_loopback(host[0])
+    if not loopback and re.fullmatch(r"[a-z0-9_-]*", plain):
+        return None  # a word, such as "true"
     return corrected(f"{'http' if loopback else 'https'}://{plain}")
 
 
 def _split_port(scheme: str, rest: str) -> tuple[str, str | None]:
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    _refuse_userinfo(scheme, authority)
+    _refuse_path(scheme, rest, authority)
+    end = authority.rfind("]") + 1
+    if "[" in authority[end:]:
+        return authority, None
+    host, colon, port = authority[end:].partition(":")
+    return authority[:end] + host, port if colon else None
+
+
+def _refuse_userinfo(scheme: str, authority: str) -> None:
     if "@" in authority:
         raise OriginError(
             "origin-has-userinfo",
             'has something before an "@"; an origin is scheme://host[:port].',
             corrected(f"{scheme}://{authority.rpartition('@')[2]}"),
         )
+
+
+def _refuse_path(scheme: str, rest: str, authority: str) -> None:
     if authority != rest:
         raise OriginError(
             "origin-has-path",
             "has something after the host; an origin is scheme://host[:port].",
             corrected(rest if "://" in rest else f"{scheme}://{authority}"),
         )
-    end = authority.rfind("]") + 1
-    if "[" in authority[end:]:
-        return authority, None
-    host, colon, port = authority[end:].partition(":")
-    return authority[:end] + host, port if colon else None
 
 
 def _parse_port(scheme: str, host: str, text: str | None) -> int | None:
@@ -306,20 +399,28 @@ def _parse_port(scheme: str, host: str, text: str | None) -> int | None:
 def _any_port(scheme: str, host: str) -> OriginPattern:
     if "*" not in host:
         _check_host(scheme, host, "*")
-    if "*" in host or scheme not in DEFAULT_PORTS or not is_loopback(host):
+    if "*" in host or not is_loopback(host):
         raise OriginError(
             "origin-any-port",
-            "takes any port; that is for localhost and loopback addresses only.",
+            _ANY_PORT,
             corrected(_spell(scheme, host, None)) if host.startswith("*.") else None,
         )
     return OriginPattern(_spell(scheme, host, "*"), OriginKind.ANY_PORT, scheme, host)
 
 
+def _part(scheme: str, label: str, host: str, port: int | None) -> OriginPattern:
+    """Make the entry for hosts whose leftmost label has something for the ``*`` of *label*."""
+    if host.startswith("[") or ends_in_number(host):
+        raise OriginError("origin-bad-wildcard", 'has a "*" before an address, which has no subdomains.')
+    if len(label) > _MAX_LABEL:
+        raise OriginError("origin-bad-wildcard", f"has a label of more than {_MAX_LABEL} characters.")
+    _check_host(scheme, host, port, prefix=f"{label}.")
+    return OriginPattern(
+        _spell(scheme, f"{label}.{host}", port), OriginKind.PART, scheme, host, port, label=label
+    )
+
+
 def _subdomains(scheme: str, host: str, port: int | None) -> OriginPattern:
-    if scheme not in DEFAULT_PORTS:
-        raise OriginError(
-            "origin-bad-wildcard", "has subdomains of a scheme that has none; name each origin."
-        )
     if host.startswith("[") or ends_in_number(host):
         raise OriginError("origin-bad-wildcard", 'has a "*" before an address, which has no subdomains.')
     _check_host(scheme, host, port, prefix="*.")
@@ -330,11 +431,11 @@ def _check_host(scheme: str, host: str, port: int | str | None, prefix: str = ""
     if "*" in host:
         raise OriginError(
             "origin-bad-wildcard",
-            'has a "*" that does not stand for the labels before a domain name.',
+            'has a "*" that is neither all of the labels before a domain name, nor one part of the first.',
             _star_for(scheme, host, port),
         )
     try:
-        check_host(host, special=scheme in DEFAULT_PORTS)
+        check_host(host)
     except HostError as error:
         remedy = None if error.better is None else corrected(_spell(scheme, prefix + error.better, port))
         raise OriginError(error.code, error.message, remedy) from None
@@ -380,10 +481,12 @@ class Origins:
         if self.null:
             self._named["null"] = Match(Reason.NULL_ALLOWED, "null")
         self._any_port = {_spell(p.scheme, p.host, None): p.text for p in kinds[OriginKind.ANY_PORT]}
+        self._any_host = {p.scheme: p.text for p in kinds[OriginKind.ANY_HOST]}
+        self._parts = _Parts(kinds[OriginKind.PART])
         self._suffixes = {_suffix(p): p.text for p in kinds[OriginKind.SUBDOMAINS]}
         self._depths = sorted({p.host.count(".") + 1 for p in kinds[OriginKind.SUBDOMAINS]}, reverse=True)
         self._regexes = tuple((p.regex, p.text) for p in kinds[OriginKind.REGEX] if p.regex is not None)
-        self._patterned = bool(self.any or self._any_port or self._suffixes or self._regexes)
+        self._patterned = len(self._named) < len(self.patterns)
         self._neighbours = Neighbours(self.patterns)
 
     def __bool__(self) -> bool:
@@ -400,35 +503,44 @@ class Origins:
         return found
 
     def nearest(self, origin: str) -> Near | None:
-        """The entry closest to *origin*, which none lets in, and what differs; None if none is close."""
-        if not self.patterns:
+        """Find the entry closest to *origin*, which none lets in, and what differs; None if none is close."""
+        scheme, separator, host = origin.partition("://")
+        if not separator or not self.patterns:
             return None
-        spelled = origin.rstrip("/").lower()
-        scheme, separator, rest = spelled.partition("://")
-        if not separator:
-            return None
-        if spelled != origin:
-            found = self.match(spelled)
-            if found is not None:
-                slash = origin.endswith("/")
-                return Near(found.rule, Difference.TRAILING_SLASH if slash else Difference.CASE)
+        bare = host.rstrip("/")
+        spelled = f"{scheme}://{bare}".lower()
+        found = self.match(spelled) if spelled != origin else None
+        rule = self._neighbours.folded(spelled) if found is None else found.rule
+        if rule is not None:
+            return Near(rule, Difference.CASE if bare == host else Difference.TRAILING_SLASH)
+        scheme, _, rest = spelled.partition("://")
         return self._respelled(scheme, rest) or self._neighbours.find(scheme, rest)
 
     def _respelled(self, scheme: str, rest: str) -> Near | None:
-        """With the other scheme, or with or without ``www.``."""
+        """Look with the other scheme, by another name of this machine, and with or without ``www.``."""
         other = _OTHER_SCHEME.get(scheme)
         if other is None:
             return None
         found = self.match(f"{other}://{rest}")
         if found is not None:
             return Near(found.rule, Difference.SCHEME)
+        for name in _other_loopback_names(rest):
+            found = self.match(f"{scheme}://{name}")
+            if found is not None:
+                return Near(found.rule, Difference.LOOPBACK_NAME)
         www = f"{scheme}://{rest[4:]}" if rest.startswith("www.") else f"{scheme}://www.{rest}"
         return Near(www, Difference.WWW) if www in self._named else None
 
     def _match_pattern(self, origin: str) -> Match | None:
         if self.any:
             return _MATCHES_ANY
-        rule = self._match_port(origin) or self._match_suffix(origin) or self._match_regex(origin)
+        rule = (
+            self._match_port(origin)
+            or self._parts.match(origin)
+            or self._match_suffix(origin)
+            or self._match_host(origin)
+            or self._match_regex(origin)
+        )
         return None if rule is None else Match(Reason.ORIGIN_PATTERN, rule)
 
     def _match_port(self, origin: str) -> str | None:
@@ -450,11 +562,58 @@ class Origins:
                 return rule
         return None
 
+    def _match_host(self, origin: str) -> str | None:
+        """Match any host of a scheme that is neither http nor https; the host has to be there."""
+        scheme, _, host = origin.partition("://")
+        rule = self._any_host.get(scheme)
+        return rule if rule is not None and host != "" and _is_opaque_host(host) else None
+
     def _match_regex(self, origin: str) -> str | None:
         """Compiled patterns are asked about what browsers send only, and not about the opaque origin."""
         if not self._regexes or origin == "null" or not is_serialized(origin):
             return None
         return next((text for regex, text in self._regexes if regex.fullmatch(origin)), None)
+
+
+class _Parts:
+    """
+    Entries with a ``*`` within the leftmost label, prepared: a look-up depends on their lengths alone.
+
+    For each parent host the distinct lengths of what stands before and after the ``*``, the longest first,
+    and the entries by those texts.
+    """
+
+    def __init__(self, patterns: Iterable[OriginPattern]) -> None:
+        self._ends: dict[str, dict[tuple[str, str], str]] = {}
+        for pattern in patterns:
+            before, _, after = pattern.label.partition("*")
+            self._ends.setdefault(_suffix(pattern), {})[before, after] = pattern.text
+        self._lengths = {
+            suffix: sorted({(len(b), len(a)) for b, a in ends}, key=lambda pair: (-sum(pair), pair))
+            for suffix, ends in self._ends.items()
+        }
+
+    def match(self, origin: str) -> str | None:
+        """Find the entry for *origin*, or None."""
+        scheme, _, rest = origin.partition("://")
+        label, _, parent = rest.partition(".")
+        ends = self._ends.get(f"{scheme}://{parent}")
+        if ends is None or len(label) > _MAX_LABEL:
+            return None
+        for before, after in self._lengths[f"{scheme}://{parent}"]:
+            end = len(label) - after
+            rule = ends.get((label[:before], label[end:])) if end > before else None
+            if rule is not None and _PART.fullmatch(label[before:end]):
+                return rule
+        return None
+
+
+def _other_loopback_names(rest: str) -> list[str]:
+    """List *rest*, a host with its port, by the other names of this machine; empty if it is another's."""
+    host = rest if rest.endswith("]") else rest.rpartition(":")[0] or rest
+    if not is_loopback(host):
+        return []
+    return [name + rest[len(host) :] for name in _LOOPBACK_NAMES if name != host]
 
 
 def _suffix(pattern: OriginPattern) -> str:

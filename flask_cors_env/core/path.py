@@ -259,21 +259,65 @@ class Overlap(NamedTuple, Generic[T]):
     other: tuple[PathPattern, T]
 
 
-def overlaps(entries: Iterable[tuple[PathPattern, T]]) -> Iterator[Overlap[T]]:
-    """The pairs of *entries*, of different owners, between which specificity cannot choose."""
+def overlaps(entries: Iterable[tuple[PathPattern, T]], *, first: bool = False) -> Iterator[Overlap[T]]:
+    """
+    Give the pairs of *entries*, of different owners, between which specificity cannot choose.
+
+    Args:
+        entries: Patterns with their owners.
+        first: Whether one pair is enough for each pattern, with the first of its rivals.
+    """
     levels: dict[tuple[int, int], list[tuple[PathPattern, T]]] = {}
     for entry in entries:
         levels.setdefault(entry[0].specificity, []).append(entry)
     for level in levels.values():
-        groups: dict[str, list[tuple[PathPattern, T]]] = {}
+        rivals = _Rivals[T]({_literal_places(pattern) for pattern, _ in level})
         for entry in level:
-            pattern, owner = entry
-            # a literal pattern is more specific than any glob that covers its path: only its equal rivals it
-            group = groups.setdefault(pattern.text if pattern.is_literal else "*", [])
-            for rival in group:
-                if rival[1] is not owner and rival[0].overlaps(pattern):
+            for rival in rivals.of(entry[0]):
+                if rival[1] is not entry[1] and rival[0].overlaps(entry[0]):
                     yield Overlap(rival, entry)
-            group.append(entry)
+                    if first:
+                        break
+            rivals.add(entry)
+
+
+_Places = tuple[int, ...]
+
+
+def _literal_places(pattern: PathPattern) -> _Places:
+    """List the places of the literal segments; -1 before them for a pattern that is nothing else."""
+    places = tuple(at for at, segment in enumerate(pattern.segments) if "*" not in segment)
+    return (-1, *places) if pattern.is_literal else places
+
+
+class _Rivals(Generic[T]):
+    """
+    Patterns of one specificity, by their literal segments: where two are literal, they have to agree.
+
+    A literal pattern is more specific than any glob that covers its path, so only its equal rivals it.
+    """
+
+    def __init__(self, places: set[_Places]) -> None:
+        self._places = places
+        self._known: dict[tuple[_Places, _Places, tuple[str, ...]], list[tuple[PathPattern, T]]] = {}
+
+    def add(self, entry: tuple[PathPattern, T]) -> None:
+        """Take *entry* as a rival of those that come after it."""
+        own = _literal_places(entry[0])
+        for key in {self._key(own, other, entry[0]) for other in self._places}:
+            self._known.setdefault(key, []).append(entry)
+
+    def of(self, pattern: PathPattern) -> Iterator[tuple[PathPattern, T]]:
+        """Give those known that agree with *pattern* wherever both are literal."""
+        own = _literal_places(pattern)
+        for other in self._places:
+            if (-1 in own) == (-1 in other):
+                yield from self._known.get(self._key(other, own, pattern), ())
+
+    @staticmethod
+    def _key(own: _Places, other: _Places, pattern: PathPattern) -> tuple[_Places, _Places, tuple[str, ...]]:
+        shared = tuple(at for at in own if at in other and at >= 0)
+        return own, shared, tuple(pattern.segments[at] for at in shared)
 
 
 class _Node(Generic[T]):

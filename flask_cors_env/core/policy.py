@@ -119,8 +119,8 @@ class Resource(ResourceFields):
                 governed.
 
         Raises:
-            ValueError: An origin or path that is not in the grammar, a name that is no token, a method or
-                field that no page can use, or fields that contradict each other.
+            ValueError: An origin or path that is not in the grammar, a name that is no token, a method
+                that no page can use, or fields that contradict each other.
             TypeError: One string in place of a list, or a field that does not exist.
         """
         values = {"paths": ("/*",), **values}
@@ -151,16 +151,10 @@ def _refuse_unsendable(resource: Resource) -> None:
 
 
 def _useless(resource: Resource) -> Iterator[str]:
-    """What no page can use: https://fetch.spec.whatwg.org/#forbidden-method and its like."""
+    """Say which methods no page can use: https://fetch.spec.whatwg.org/#forbidden-method."""
     for method in sorted(resource.methods):
         if method.upper() in protocol.FORBIDDEN_METHODS:
             yield f"no page can use the method {method}"
-    for name in resource.allow_headers.names:
-        if protocol.is_forbidden_request_header(name.lower()) or name.lower() in protocol.RESPONSE_FIELDS:
-            yield f"no page can send {name}"
-    for name in resource.expose_headers:
-        if name.lower() in protocol.FORBIDDEN_RESPONSE_HEADERS | protocol.RESPONSE_FIELDS:
-            yield f"no page can read {name}"
 
 
 def _prepare(resource: Resource) -> dict[str, Any]:

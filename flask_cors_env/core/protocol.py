@@ -43,16 +43,6 @@ FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
 SAFELISTED_RESPONSE_HEADERS = frozenset(
     "cache-control content-language content-length content-type expires last-modified pragma".split()
 )
-#: Fields that RFC 9110 and 9111 define for one direction only. Custom names are never in these sets.
-RESPONSE_ONLY = frozenset(
-    "accept-ranges age allow authentication-info content-range etag location proxy-authenticate "
-    "proxy-authentication-info retry-after server vary www-authenticate".split()
-)
-REQUEST_ONLY = frozenset(
-    "accept accept-charset accept-encoding accept-language authorization cookie cookie2 expect from host "
-    "if-match if-modified-since if-none-match if-range if-unmodified-since max-forwards origin "
-    "proxy-authorization range referer te user-agent".split()
-)
 
 #: Never covered by a wildcard: https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
 NON_WILDCARD_REQUEST_HEADER = "authorization"

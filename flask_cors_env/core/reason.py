@@ -27,6 +27,7 @@ class Difference(StrEnum):
     SUBDOMAIN = "subdomain"
     TRAILING_SLASH = "trailing_slash"
     CASE = "case"
+    LOOPBACK_NAME = "loopback_name"
 
 
 class About(StrEnum):

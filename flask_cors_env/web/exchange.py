@@ -148,7 +148,7 @@ class Exchange:
         self.request, self.environ = request, request.environ
         self._facts, self._path = read_served(request)
         self.governing, self.phase, self._has_returned = None, Phase.BEFORE, False
-        if self.start_response is None:  # an environ may be used again
+        if self.start_response is None or not self.has_started:  # a layer may ask Flask again
             self.is_answered = self.is_recorded = self.has_started = False
             self.refused = None
         facts, active = self._facts, self.active
@@ -244,11 +244,16 @@ class Exchange:
                 return _write_nothing
             self._record(outcome, int(status[:3]) if status[:3].isdecimal() else 0)
             headers = self._with_id(headers)
+        else:
+            headers = self._answered(headers)
         return start_response(status, headers, exc_info)
 
     def finish(self, response: Response) -> Response:
         """Set the fields of *response*, and write the event: the request came past the wrapper."""
-        if self.is_answered or self.start_response is not None:
+        if self.start_response is not None:
+            return response
+        if self.is_answered:
+            response.headers = Headers(self._answered(list(response.headers)))
             return response
         outcome, headers = self._set(list(response.headers))
         if outcome.answer is not None:
@@ -257,6 +262,10 @@ class Exchange:
         response.headers = Headers(self._with_id(headers))
         self.has_started = True
         return response
+
+    def _answered(self, headers: Headers_) -> Headers_:
+        """Return the fields of an answer without what functions and layers of the app have added."""
+        return headers if self.outcome is None else set_fields(headers, self.outcome.fields)[0]
 
     def _start_response(self) -> StartResponse:
         if self.start_response is None:
@@ -331,7 +340,7 @@ class Exchange:
             return
         if outcome.decision.kind is Kind.WEBSOCKET and not self.is_answered:
             status = None
-        own, uid, is_due = NO_PART, "", outcome.is_due
+        own, uid, is_due, request = NO_PART, "", outcome.is_due, None
         try:
             request = self._served() if is_served else None
             rule = None if request is None else request.url_rule
@@ -346,7 +355,7 @@ class Exchange:
                 log.lose(error)
             is_due = False
         if is_due:
-            uid = self._uid = log.emit(record, own, apart=not is_served or self.request is None)
+            uid = self._uid = log.emit(record, own, apart=request is None)
         if receivers:
             asked, event = outcome.request._replace(path=self.path), {**record.rest.fields, **own.fields}
             tell(cors_decided, log.sender, request=asked, decision=outcome.decision, event=event, uid=uid)

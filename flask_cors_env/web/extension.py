@@ -199,7 +199,10 @@ def _refuse_late(app: Flask) -> None:
         raise TypeError(f"init_app takes a Flask app, not {type(app).__name__}")
     state = state_of(app)
     if state is not None and state.whole:
-        raise RuntimeError("this app has a CORS policy already; a second one would hide the first")
+        raise RuntimeError(
+            f"this app has a CORS policy already, from {state.place}; a second one would hide the first. "
+            "Make one call: resources= takes paths with rules of their own, init_app(blueprint) a blueprint"
+        )
     if getattr(app, "_got_first_request", False) or (state is not None and state.has_served):
         raise RuntimeError("this app has served a request already; call init_app before it does")
     if any(f.__module__.startswith("flask_cors.") for f in app.after_request_funcs.get(None, ())):

@@ -7,52 +7,36 @@ handled, and each process keeps its own clock.
 
 from __future__ import annotations
 
-import os
-import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import POLICY_CHANGED, POLICY_REJECTED, Event, clean
 from flask_cors_env.config.errors import CORSConfigError
+from flask_cors_env.config.texts import Identity, identity
 from flask_cors_env.core.change import Change, difference
 from flask_cors_env.core.policy import Policy
 
-_Identity = tuple[int, int, int, int, int] | None
+_Identities = Mapping[str, Identity | None]
 #: Characters of each list of entries in one event.
 _LIST = 1000
 
 
-def identity(path: str) -> _Identity:
-    """
-    What tells one file from the next under one name; None where there is no plain file.
-
-    A Kubernetes ConfigMap is swapped by a symbolic link: time and size may stay, the inode does not. A
-    FIFO in a file's place is none: to read it could take for ever.
-    """
-    try:
-        found = os.stat(path)  # noqa: PTH116 - no object is needed for four numbers
-    except OSError:
-        return None
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
-
-
 class Watch:
     """
-    Says, at most once in a period, whether one of some files is another by now.
+    Says, at most once in a period, whether one of some files is another by now, and settled.
+
+    A file is settled when two looks find the same one: a half-written or emptied file is not taken.
 
     Args:
-        paths: The files.
+        read: The files as they were read, by path; those that are no regular files are not watched.
         period: Seconds between two looks.
-        seen: What they were before they were read, as far as they were known.
     """
 
-    def __init__(self, paths: Iterable[str], period: float, seen: Mapping[str, _Identity]) -> None:
-        self._paths = tuple(paths)
+    def __init__(self, read: _Identities, period: float) -> None:
+        self._known: _Identities = {path: found for path, found in read.items() if found is not None}
         self._period = period
-        self._seen = tuple(seen[path] if path in seen else identity(path) for path in self._paths)
+        self._seen: _Identities = self._known
         self._due = time.monotonic() + period
 
     def is_due(self) -> bool:
@@ -64,20 +48,21 @@ class Watch:
         return True
 
     def changed(self) -> bool:
-        """Whether a file is another than at the last look."""
-        seen, self._seen = self._seen, self._look()
-        return seen != self._seen and not any(map(_is_no_file, self._paths))
+        """Tell whether a file is another than the one that was read, and the same as at the last look."""
+        seen, self._seen = self._seen, {path: identity(path) for path in self._known}
+        return seen == self._seen != self._known
 
-    def _look(self) -> tuple[_Identity, ...]:
-        return tuple(map(identity, self._paths))
+    def took(self, read: _Identities) -> bool:
+        """
+        Tell whether the files that were *read* are those of the last look, which is then over with them.
 
-
-def _is_no_file(path: str) -> bool:
-    """Return whether something other than a plain file stands at *path*."""
-    try:
-        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - as above
-    except OSError:
-        return False
+        They are not read again, whatever came of them, until one is another.
+        """
+        found = {path: read.get(path) for path in self._known}
+        if found != self._seen:
+            return False
+        self._known = found
+        return True
 
 
 def tell_rejected(log: AuditLog, error: CORSConfigError, kept: Policy, trigger: str) -> None:

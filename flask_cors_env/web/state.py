@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Iterable, Mapping
@@ -24,12 +25,14 @@ from flask_cors_env.audit import seal
 from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.loaded import write_policy
 from flask_cors_env.audit.opening import open_log
+from flask_cors_env.audit.routes import LoggingRoute
 from flask_cors_env.audit.signals import cors_policy_changed, tell
 from flask_cors_env.audit.sink import why_not
 from flask_cors_env.config.build import Built, Inputs, Scope, build, is_ours
 from flask_cors_env.config.environment import READ
 from flask_cors_env.config.errors import CORSConfigError
 from flask_cors_env.config.files import Loaded, loaded_by_flask
+from flask_cors_env.config.texts import Texts
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision, decide_within
 from flask_cors_env.core.origin import DEFAULT_PORTS
@@ -41,7 +44,7 @@ from flask_cors_env.web.layers import NO_LAYERS, Layers, find_layers
 from flask_cors_env.web.marks import Mark
 from flask_cors_env.web.middleware import Middleware
 from flask_cors_env.web.prepared import Active
-from flask_cors_env.web.reload import Watch, identity, tell_changed, tell_rejected
+from flask_cors_env.web.reload import Watch, tell_changed, tell_rejected
 from flask_cors_env.web.routes import advice
 from flask_cors_env.web.scopes import BlueprintPolicy, Table, blueprint_policy, marked_views
 from flask_cors_env.web.start import Notice
@@ -126,6 +129,7 @@ class State:
 
     Attributes:
         key: Under which an environ keeps the exchange of a request of this app.
+        place: Where the app was governed first, as ``file:line``.
         whole: True where all paths are governed; False where only views and blueprints are.
         ready: What every request is served with; None where `activate` has to be asked.
     """
@@ -133,6 +137,8 @@ class State:
     def __init__(self, app: Flask, terms: Terms) -> None:
         self._app = app
         self._terms = terms
+        self._texts = Texts()
+        self.place = _caller()
         self.key = f"flask_cors_env.exchange.{next(_NUMBERS)}"
         self._wrapper: Middleware | None = None
         self._blueprints: tuple[BlueprintPolicy, ...] = ()
@@ -177,6 +183,7 @@ class State:
     def widened(self, terms: Terms | None, blueprint: BlueprintPolicy | None) -> State:
         """A state that also governs the whole app by *terms*, or *blueprint*; this one is left as it is."""
         state = State(self._app, terms or self._terms)
+        state._texts, state.place = self._texts, self.place
         state.whole = self.whole or terms is not None
         state._blueprints = (*self._blueprints, *([blueprint] if blueprint else []))
         return state
@@ -329,10 +336,16 @@ class State:
         """Read and judge all sources anew, and swap one reference; raises CORSConfigError."""
         with self._lock:
             self._reloads += 1
+            texts = self._texts.again()
             if self._active is None:
-                self.judge()
+                kept, self._texts = self._texts, texts
+                try:
+                    self.judge()
+                except CORSConfigError:
+                    self._texts = kept
+                    raise
                 return self.policy
-            old, found = self._read_again(self._active)
+            old, found = self._read_again(self._active, texts)
             built = self.built
         return self._announce(old, found, built, trigger).policy
 
@@ -342,7 +355,10 @@ class State:
             return active
         try:
             old = self._active or active
-            old, found = self._read_again(old) if watch.changed() else (old, old)
+            found: Active | CORSConfigError = old
+            texts = self._texts.again() if watch.changed() else None
+            if texts is not None and watch.took(texts.identities):
+                old, found = self._read_again(old, texts)
             built = self.built
         finally:
             self._lock.release()
@@ -352,9 +368,9 @@ class State:
             _LOG.error("CORS: the policy stays as it was: %s", error)
             return old
 
-    def _read_again(self, old: Active) -> tuple[Active, Active | CORSConfigError]:
+    def _read_again(self, old: Active, texts: Texts) -> tuple[Active, Active | CORSConfigError]:
         """
-        Swap what requests are served with, or give what is wrong; nobody is told yet.
+        Serve what *texts* make, or return what is wrong with them; nothing is logged yet.
 
         A signal handler that reloads meanwhile reads later: what was read here is then read once more.
 
@@ -363,14 +379,16 @@ class State:
         """
         while True:
             reloads = self._reloads
-            inputs = replace(self._read(self._server), known=self.built.environment)
+            inputs = replace(self._read(self._server), known=self.built.environment, texts=texts)
             try:
                 built, selector = self._build(inputs)
             except CORSConfigError as error:
                 return self._active or old, error
             if reloads != self._reloads:
+                texts = self._texts.again()
                 continue
             old = self._active or old
+            self._texts = texts
             self._built = built
             self._selector = selector
             self._late = {}
@@ -385,6 +403,7 @@ class State:
             self._serve_with(active)
             if reloads == self._reloads:
                 return old, active
+            texts = self._texts.again()
 
     def _announce(self, old: Active, found: Active | CORSConfigError, built: Built, trigger: str) -> Active:
         """Tell the log and who listens, once no lock is held: both may ask the app, or reload it."""
@@ -428,11 +447,12 @@ class State:
     def _begin(self, environ: WSGIEnvironment) -> Active:
         """Build from what holds now: config, routes and views may have changed, and the server is seen."""
         self._server = environ.get("SERVER_SOFTWARE", "")
-        before = {path: identity(path) for path in self.built.files}
         self._built, self._selector = self._build(self._read(self._server))
         built = self._built
         if built.app["RELOAD"] and built.files:
-            self._watch = Watch(built.files, built.app["RELOAD"], before)
+            named = {self._texts.absolute(path) for path in built.files}
+            read = {path: found for path, found in self._texts.identities.items() if path in named}
+            self._watch = Watch(read, built.app["RELOAD"])
         layers = find_layers(self._app, self._wrapper, self._wrapper.app) if self._wrapper else NO_LAYERS
         return Active(
             built.policy,
@@ -473,7 +493,7 @@ class State:
 
     def _read(self, server: str | None) -> Inputs:
         environ = os.environ if self._terms.environ is None else self._terms.environ
-        loaded = loaded_by_flask(environ) if self._terms.environ is None else Loaded({}, 0)
+        loaded = loaded_by_flask(environ, sys.argv[1:]) if self._terms.environ is None else Loaded({}, 0)
         return Inputs(
             environ={name: value for name, value in environ.items() if is_ours(name) or name in READ},
             config={
@@ -486,8 +506,10 @@ class State:
             env_file=self._terms.env_file,
             config_file=self._terms.config_file,
             env_lines=loaded.lines,
+            env_faults=loaded.faulty,
             unread=loaded.unread,
             around=environ,
+            texts=self._texts,
             debug=bool(self._app.debug),
             testing=bool(self._app.testing),
             server=server,
@@ -502,6 +524,14 @@ class State:
             environ=os.environ if self._terms.environ is None else self._terms.environ,
             processors=self._terms.audit_processors,
         )
+
+
+def _caller() -> str:
+    """Return the place outside this package, as ``file:line``, that called what is running."""
+    frame = sys._getframe(1)  # noqa: SLF001 - documented, and inspect.stack() reads every file
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("flask_cors_env."):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def state_for_command(app: Flask | None, as_environment: str | None = None) -> State:
@@ -581,12 +611,25 @@ def _tell(built: Built, active: Active, app: Flask) -> None:
     log = active.log
     with contextlib.suppress(Exception):  # a handler of the app's
         _warn(built)
+        _warn_of_format(log)
     told = {name: ",".join(sorted(values)) for name, values in _told(built, active.layers, app).items()}
     values = {"cors.policy.because": built.environment.because, **told}
     try:
         write_policy(log, built.policy.id, built.policy.canonical_json(), values)
     except Exception as error:  # noqa: BLE001 - a pipeline of the app's; what it does later is counted too
         log.lose(error)
+
+
+def _warn_of_format(log: AuditLog) -> None:
+    """Say once that a handler of the app's writes the log so that `flask cors` cannot read it again."""
+    route = log.route()
+    text = route.unread() if isinstance(route, LoggingRoute) else None
+    if text is not None:
+        _LOG.warning(
+            "CORS: flask cors reads the audit log only with --prefix: a line begins %a, and its format names "
+            "the logger nowhere, or not where readers look. Take logging's BASIC_FORMAT",
+            text[:60],
+        )
 
 
 def _warn(built: Built) -> None:

@@ -153,7 +153,8 @@ def read_facts(environ: WSGIEnvironment, origin: str | None) -> RequestFacts:
 _SERVED = ("path", "method", "scheme", "host", "__init__")
 
 
-def reads_environ(request_class: type[FlaskRequest]) -> bool:
+@functools.lru_cache(maxsize=64)
+def reads_environ(request_class: Any) -> bool:
     """Return True where requests of *request_class* have path, method, scheme and host of their environ."""
     return all(
         getattr_static(request_class, name, None) is getattr_static(FlaskRequest, name, None)
@@ -165,7 +166,8 @@ def read_served(request: FlaskRequest) -> tuple[RequestFacts, str]:
     """Read facts and path of *request* as Flask serves it, whatever its class makes of the environ."""
     environ = request.environ
     facts = read_facts(environ, environ.get("HTTP_ORIGIN"))
-    if reads_environ(type(request)):
+    request_class: Any = type(request)
+    if reads_environ(request_class):
         return facts, path_of(environ)
     host = facts.host
     with contextlib.suppress(HTTPException):  # a host that is not trusted: Flask answers with 400

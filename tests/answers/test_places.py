@@ -8,10 +8,11 @@ import pytest
 from answers.carriers import FORGED, HONEST, T, combined, in_docker
 
 from flask_cors_env.answers.engine import ENGINES, answers
-from flask_cors_env.answers.envelopes import FORMATS, PREFIXES
+from flask_cors_env.answers.envelopes import PREFIXES
 from flask_cors_env.answers.lines import DEFAULT, LONGEST, Grammar, Other, Torn
 from flask_cors_env.answers.questions import SHAPES
 from flask_cors_env.answers.report import QUESTIONS
+from flask_cors_env.audit.formats import FORMATS
 
 
 def record(number=7, writer="aaaaaaaaaaaa", **fields):

@@ -263,8 +263,15 @@ def test_a_forked_writer_takes_its_own_step_at_its_first_record(fork, key_file, 
 def test_threads_and_a_signal_handler_leave_every_record_provable(key_file):
     first, sink = read_key(str(key_file)), Lines()
     log = log_to(sink, key_file)
-    before = signal.signal(signal.SIGALRM, lambda *_: log.write("info", DECISION, {}))
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    left = iter(range(200))
+
+    def interrupt(*_):
+        log.write("info", DECISION, {})
+        if next(left, None) is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
     try:
         threads = [
             threading.Thread(target=lambda: [log.write("info", DECISION, {}) for _ in range(500)])

@@ -147,7 +147,10 @@ def _expression(origin):
 
 def _under_ours(profile, log, variables=(), **options):
     around = flask_cors_env.cross_origin(origins=list(profile.origins)) if profile.per_view else None
-    app = shop(around)
+    return _governed(shop(around), profile, log, variables, **options)
+
+
+def _governed(app, profile, log, variables=(), **options):
     environ = {"CORS_AUDIT_SINK": f"file:{log}", **_variables(profile), **dict(variables)}
     flask_cors_env.CORS(app, environ={name: value for name, value in environ.items() if value}, **options)
     return app
@@ -167,6 +170,31 @@ def _variables(profile):
         return variables | {"CORS_RESOURCES__ALL__PATH": "/*", "CORS_RESOURCES__ALL__PUBLIC": "true"}
     paths = {f"CORS_RESOURCES__AREA{n}__PATH": f"{path}*" for n, path in enumerate(profile.paths[:-1])}
     return variables | paths | ({"CORS_RESOURCES__ITEMS__PATH": PATH} if profile.paths else {})
+
+
+class _Layer:
+    """A layer that passes every request on."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        return self.app(environ, start_response)
+
+
+def _with_a_layer(_profile, log, *, governed):
+    """The app with a layer around Flask: bare, or with ours around the layer."""
+    app = shop()
+    app.wsgi_app = _Layer(app.wsgi_app)
+    return _governed(app, _profile, log) if governed else app
+
+
+def _taken(profile, log):
+    """Ours, for a server that took the WSGI application before the app had a policy."""
+    app = shop()
+    taken = app.wsgi_app
+    _governed(app, profile, log)
+    return _Layer(taken)
 
 
 def _to_a_pipe(profile, log):
@@ -282,6 +310,9 @@ MAKERS = {
     "ours, structlog": _through_structlog,
     "ours, logging": _through_logging,
     "ours, captured": _captured,
+    "bare, a layer": functools.partial(_with_a_layer, governed=False),
+    "ours, a layer": functools.partial(_with_a_layer, governed=True),
+    "ours, taken": _taken,
 }
 #: Whose events can be counted in a file.
 WRITING = {name for name in MAKERS if name.startswith("ours")} - {"ours, no log", "ours, captured"}

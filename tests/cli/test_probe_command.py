@@ -20,7 +20,9 @@ from werkzeug.wrappers import Response
 
 from flask_cors_env import cross_origin
 from flask_cors_env.answers.probe.compared import Likely
+from flask_cors_env.answers.probe.wire import Wire
 from flask_cors_env.cli import cors
+from flask_cors_env.testing.browser import WireRequest
 
 SIBLING = "https://stranger.example.com"
 BI = "https://bi.example.com"
@@ -335,6 +337,17 @@ def raw():
                     return
 
         yield start
+
+
+@pytest.mark.parametrize(
+    "interim", [b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", b"HTTP/1.1 102 x\r\n\r\n"]
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_interim_answer_is_read_past(interim, count, raw):
+    final = b"HTTP/1.1 204 No Content\r\nVary: Origin\r\n\r\n"
+    for parts in ([interim * count + final], [*[interim] * count, final]):
+        answer = Wire(timeout=5).ask(WireRequest(method="OPTIONS", url=raw(*parts) + "/items", headers=()))
+        assert (answer.status, answer.headers) == (204, (("Vary", "Origin"),))
 
 
 @pytest.mark.parametrize("parts", [[b""] * 200, [b"HTTP/1.1 204 No Content\r\n", *[b"X: y\r\n"] * 90]])

@@ -97,8 +97,8 @@ def test_a_log_that_nobody_touched_is_proved(tmp_path, sealed):
     done, found = verify(tmp_path, sealed)
     assert (done.exit_code, found["whole"], found["sealing"]["proved"]) == (0, True, 18)
     assert done.stdout.splitlines()[-1] == (
-        "whole: every record is there, and each catalogue field of each is proved by its MAC "
-        "(not: fields of the app's own)"
+        "whole: every record is there, and each catalogue field of each is proved by its MAC, "
+        "up to step 2 of the key file (not: later writers, fields of the app's own)"
     )
     assert "unclosed" not in done.stdout
 

@@ -296,7 +296,7 @@ def test_elements_of_a_python_list_are_taken_whole(make):
         (f"{APP}\n", "origin-has-space"),
         (f'"{APP}"', "origin-bad-scheme"),
         ("none", "none-among-values"),
-        ("", "origin-has-no-scheme"),
+        ("", "empty-value"),
         (None, "wrong-type"),
         (1, "wrong-type"),
         (b"https://app.example.com", "wrong-type"),

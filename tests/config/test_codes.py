@@ -7,7 +7,16 @@ from flask_cors_env.config.codes import CODES
 from flask_cors_env.config.rules import RULES
 
 PACKAGE = Path(__file__).parents[2] / "flask_cors_env"
-MAKERS = {"Fault", "HostError", "OriginError", "PathError", "Contradiction", "Problem", "_replace"}
+MAKERS = {
+    "Fault",
+    "HostError",
+    "OriginError",
+    "PathError",
+    "Contradiction",
+    "Problem",
+    "SourceError",
+    "_replace",
+}
 
 
 def constants(node):

@@ -1,13 +1,14 @@
 """Env files and policy files: every value knows its line, and nothing but ``CORS_*`` is looked at."""
 
 import os
+import threading
 
 import pytest
 from flask import Flask
 
 from flask_cors_env import CORS, CORSConfigError
 from flask_cors_env.config.build import Inputs, build
-from flask_cors_env.config.files import loaded_by_flask
+from flask_cors_env.config.files import loaded_by_flask, toml_lines
 from flask_cors_env.config.layers import Line
 from flask_cors_env.web.state import KEY
 
@@ -111,6 +112,56 @@ def test_the_same_holds_for_what_flasks_own_loading_set(tmp_path, monkeypatch):
     }
 
 
+def test_lines_that_flasks_own_loading_dropped_are_problems(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "CORS_MAX_AGE=1\nset CORS_ENFORCE=true\nCORS_MAX_AGE=2\n")
+    environ = {"CORS_ENV": "production", "CORS_MAX_AGE": "2"}
+    found = problems(environ=environ, env_faults=loaded_by_flask(environ).faulty)
+    assert [(p.code, p.source) for p in found] == [("line-unreadable", ".env:2"), ("set-twice", ".env:3")]
+    assert loaded_by_flask({"CORS_ENV": "production"}).faulty == ()
+    assert loaded_by_flask({"CORS_MAX_AGE": "another program's"}).faulty == ()
+    assert len(loaded_by_flask({"FLASK_RUN_FROM_CLI": "true"}).faulty) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-e", "other.env"], ["--env-file", "other.env"], ["--env-file=other.env"]]
+)
+def test_the_file_that_flask_was_told_of_is_flasks_own(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, "CORS_MAX_AGE=7\n", name="other.env")
+    environ = {"CORS_ENV": "production", "CORS_MAX_AGE": "7"}
+    loaded = loaded_by_flask(environ, ["--app", "shop", *arguments, "run"])
+    assert loaded.lines == {"CORS_MAX_AGE": Line("CORS_MAX_AGE", "7", "other.env:1")}
+    assert loaded_by_flask(environ).lines == {}
+    assert loaded_by_flask({**environ, "FLASK_ENV_FILE": "other.env"}).lines == loaded.lines
+    assert build(Inputs(environ=environ, env_lines=loaded.lines)).flasks == {"other.env:1"}
+
+
+def test_the_file_of_a_folder_above_is_flasks_own(tmp_path, monkeypatch):
+    (tmp_path / "a/b").mkdir(parents=True)
+    path = written(tmp_path, "CORS_MAX_AGE=7\n")
+    monkeypatch.chdir(tmp_path / "a/b")
+    loaded = loaded_by_flask({"CORS_MAX_AGE": "7"})
+    assert loaded.lines == {"CORS_MAX_AGE": Line("CORS_MAX_AGE", "7", f"{path}:1")}
+    assert loaded_by_flask({}).unread == 0
+
+
+def test_lines_of_toml_are_counted_as_editors_count_them():
+    text = (
+        "# \u2028 no line end\n"
+        'note.one = """\n[resources.api]\nmax_age = 1\n"""\n'
+        "resources.api.max_age = 5\n"
+        '[resources."/a.b/*"]\r\n'
+        "max_age = 6\r\n"
+    )
+    assert dict(toml_lines(text)) == {
+        ("note", "one"): 2,
+        ("resources", "api", "max_age"): 6,
+        ("resources", "/a.b/*"): 7,
+        ("resources", "/a.b/*", "max_age"): 8,
+    }
+
+
 def test_an_env_file_takes_names_from_the_environ_in_use_and_from_no_other(tmp_path, monkeypatch):
     path = written(tmp_path, "CORS_ORIGINS=https://${HOST_OF_APP:-none.example}\n")
     monkeypatch.setenv("HOST_OF_APP", "os.example")
@@ -141,10 +192,172 @@ def test_of_an_env_file_that_nobody_named_other_lines_are_not_even_worked_out(tm
     assert loaded_by_flask(environ).lines == {"CORS_MAX_AGE": Line("CORS_MAX_AGE", "5m", ".env:62")}
 
 
+UNREAD = {
+    'declare -x CORS_ENFORCE="true"': ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    "typeset -x CORS_ENFORCE=true": ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    "set CORS_ENFORCE=true": ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    "set -x CORS_ENFORCE true": ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    "setenv CORS_ENFORCE true": ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    "ENV CORS_ENFORCE=true": ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    "- CORS_ENFORCE=true": ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    '"CORS_ENFORCE"=true': ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    '$env:CORS_ENFORCE="true"': ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    "CORS-ENFORCE=true": ("CORS-ENFORCE", "Write: CORS_ENFORCE=..."),
+    "CORS_MAX-AGE=5": ("CORS_MAX-AGE", "Write: CORS_MAX_AGE=..."),
+    "cors-enforce: true": ("cors-enforce", "Write: CORS_ENFORCE=..."),
+    "CORS_METHODS: GET": ("CORS_METHODS", "Write: CORS_METHODS=..."),
+    "CORS_METHODS:GET": ("CORS_METHODS", "Write: CORS_METHODS=..."),
+    "CORS_METHODS GET": ("CORS_METHODS", "Put one pair of quotes around the value, or none"),
+    "CORS_ORIGINS": ("CORS_ORIGINS", "Write: CORS_ORIGINS=none to mean nothing, or remove the line"),
+    "export CORS_ORIGINS": ("CORS_ORIGINS", "Write: CORS_ORIGINS=none to mean nothing, or remove the line"),
+    "\u200bCORS_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
+    "CORS\u200b_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
+    "\ufeffCORS_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
+    'CORS_ORIGINS="https://a.example': ("CORS_ORIGINS", "Put one pair of quotes around the value, or none"),
+}
+
+
+@pytest.mark.parametrize("line", UNREAD)
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_line_that_sets_nothing_of_the_name_on_it_is_a_problem(line, end, tmp_path):
+    path = written(tmp_path, name=".env", text=f"# first\n\nCORS_MAX_AGE=5\n{line}{end}")
+    (problem,) = problems(environ={"CORS_ENV_FILE": path})
+    assert (problem.code, problem.source) == ("line-unreadable", f"{path}:4")
+    assert (problem.variable, problem.remedy) == UNREAD[line]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# set CORS_ENFORCE=true\n",
+        "export CORS_MAX_AGE=5\n",
+        'NOTE="first\nCORS_X is written here\nlast"\n',
+        "OTHER=CORS_ORIGINS\n",
+        "MY_CORS_ORIGINS=x\n",
+        "my-cors-proxy=x\n",
+        "see docs/cors-setup.md\n",
+        "set OTHER=1 # CORS_ORIGINS\n",
+        "URL=${CORS_MAX_AGE}\n",
+        "\ufeffCORS_MAX_AGE=5\n",
+        "'CORS_MAX_AGE'=5\n",
+        "cors_max_age = 5\n",
+    ],
+)
+def test_a_line_that_is_read_or_none_of_ours_is_no_problem(text, tmp_path):
+    path = written(tmp_path, name=".env", text=text)
+    assert build(Inputs(environ={"CORS_ENV": "production"}, env_file=path)).warnings == ()
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_told_by_its_encoding(coding, tmp_path):
+    path = tmp_path / "cors.env"
+    path.write_bytes("A=1\nCORS_ENFORCE=true\n".encode(coding))
+    (problem,) = problems(environ={}, env_file=path)
+    assert (problem.code, problem.variable, problem.source) == (
+        "line-unreadable",
+        "CORS_ENFORCE",
+        f"{path}:2",
+    )
+    assert ("UTF-16" in problem.message, problem.remedy) == (True, "Save the file in UTF-8")
+    path.write_bytes("A=1\n".encode(coding))
+    assert [p.code for p in problems(environ={}, env_file=path)] == ["file-unreadable"]
+
+
+@pytest.mark.parametrize("option", ["env_file", "config_file"])
+def test_a_file_in_latin_1_is_told_by_line_and_byte(option, tmp_path):
+    path = tmp_path / "cors"
+    path.write_bytes("# caf\u00e9\n".encode("latin-1"))
+    (problem,) = problems(environ={}, **{option: path})
+    assert (problem.code, problem.remedy) == ("file-unreadable", "Save the file in UTF-8")
+    assert problem.message == "is not in UTF-8: line 1 has the byte 0xe9, as Latin-1 or Windows-1252 would."
+
+
+def test_one_name_with_two_values_is_a_problem_and_with_one_value_is_none(tmp_path):
+    text = "CORS_MAX_AGE=5\nCORS_ORIGINS={}\nCORS_MAX_AGE={}\n"
+    path = written(tmp_path, name=".env", text=text.format("https://a.example", 5))
+    build(Inputs(environ={"CORS_ENV": "production"}, env_file=path))
+    for other in ("6", "", "none"):
+        path = written(tmp_path, name=".env", text=text.format("https://a.example", other))
+        (problem,) = problems(environ={"CORS_ENV": "production"}, env_file=path)
+        assert (problem.code, problem.source, problem.message) == (
+            "set-twice",
+            f"{path}:3",
+            "is set on line 1 too, to another value.",
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("cors.toml", "max_age = 5\norigins = [\n", "Invalid value (at end of document)"),
+        (
+            "cors.toml",
+            "max_age = 2h\n",
+            "Expected newline or end of document after a statement (at line 1, column 12)",
+        ),
+        ("cors.toml", "a = 1\na = 2\n", "Cannot overwrite a value (at line 2, column 6)"),
+        ("cors.json", '{"a": 1,\n "b": }', "Expecting value: line 2 column 7 (char 15)"),
+        ("cors.JSON", "origins = 1", "Expecting value: line 1 column 1 (char 0)"),
+        ("cors.json", "[" * 100_000, "it is nested too deeply"),
+    ],
+)
+def test_a_policy_file_that_does_not_parse_tells_the_parsers_reason(name, text, reason, tmp_path):
+    path = written(tmp_path, name=name, text=text)
+    (problem,) = problems(environ={}, config_file=path)
+    kind = "TOML" if name.endswith("toml") else "JSON"
+    assert (problem.code, problem.message) == ("file-malformed", f"is no {kind}: {reason}.")
+
+
+def test_json_is_json_whatever_the_case_of_its_name(tmp_path):
+    path = written(tmp_path, name="CORS.JSON", text='{"max_age": 77}')
+    assert (
+        build(Inputs(environ={"CORS_ENV": "production"}, config_file=path)).policy.resources[0].max_age == 77
+    )
+
+
+@pytest.mark.parametrize("option", ["env_file", "config_file"])
+def test_a_source_of_more_than_a_mebibyte_is_problems(option, tmp_path):
+    path = written(tmp_path, name="large", text="#" * ((1 << 20) - 1) + "\n")
+    build(Inputs(environ={"CORS_ENV": "production"}, **{option: path}))
+    path = written(tmp_path, name="large", text="#" * (1 << 20) + "\n")
+    for source in (path, "/dev/zero"):
+        assert [p.code for p in problems(environ={}, **{option: source})] == ["source-too-large"]
+
+
+def test_a_pipe_without_text_is_a_problem_and_no_policy():
+    reader, writer = os.pipe()
+    os.close(writer)
+    (problem,) = problems(environ={"CORS_ENV_FILE": f"/dev/fd/{reader}"})
+    os.close(reader)
+    assert problem.code == "source-empty"
+
+
+def test_a_pipe_is_waited_for_as_long_as_the_limit_says(tmp_path, monkeypatch):
+    monkeypatch.setattr("flask_cors_env.config.texts.PATIENCE", 0.5)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    assert [p.code for p in problems(environ={}, env_file=fifo)] == ["source-empty"]
+    reader, writer = os.pipe()
+    os.write(writer, b"CORS_MAX_AGE=5\n")
+    (problem,) = problems(environ={}, env_file=f"/dev/fd/{reader}")
+    assert (problem.code, "did not end" in problem.message) == ("file-unreadable", True)
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_fifo_is_read_when_its_writer_comes(tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writing = threading.Timer(0.2, lambda: fifo.write_text("CORS_MAX_AGE=77\n"))
+    writing.start()
+    assert build(Inputs(environ={"CORS_ENV": "production"}, env_file=fifo)).policy.resources[0].max_age == 77
+    writing.join()
+
+
 def test_a_pipe_called_env_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.mkfifo(".env")
-    assert loaded_by_flask({}) == ({}, 0)
+    assert loaded_by_flask({}) == ({}, 0, ())
 
 
 @pytest.mark.parametrize(("lines", "told"), [(1, "1 CORS_ line"), (2, "2 CORS_ lines")])
@@ -287,7 +500,7 @@ def test_an_overlay_that_is_no_table_is_refused_where_it_stands(name, text, plac
     )
 
 
-def test_a_name_that_is_twice_in_an_object_of_a_policy_file_is_refused(tmp_path):
+def test_a_name_that_is_twice_in_an_object_of_a_policy_file_is_problems(tmp_path):
     path = written(tmp_path, '{"resources": {"api": {"path": "/*"}, "api": {"path": "/x"}}}', "cors.json")
     (found,) = problems(config_file=path)
     assert (found.code, found.source, found.value) == ("json-duplicate-name", path, "api")

@@ -432,3 +432,13 @@ def test_init_app_is_told_by_its_own_name():
 def test_a_remedy_is_one_that_the_setting_takes(config, variables, remedy):
     (found,) = refused(config=config, **variables).problems
     assert found.remedy == remedy
+
+
+@pytest.mark.parametrize("name", ["CORS_HEADERS", "CORS_OPTIONS"])
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_what_stands_in_the_config_by_habit_is_warned_of_and_changes_nothing(name, environment):
+    given = {"ENV": environment, "ORIGINS": "https://a.example"}
+    built = made(**given, config={name: {"origins": ["*"]}})
+    assert [(w.code, w.variable) for w in built.warnings] == [("without-effect", name)]
+    assert built.policy.id == made(**given).policy.id
+    assert made(**given, IGNORE=name, config={name: "x"}).warnings == ()

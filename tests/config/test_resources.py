@@ -6,6 +6,7 @@ import time
 import pytest
 from config.configured import APP, INIT, OTHER, canonical, codes, made, problems, refused, resource, resources
 
+from flask_cors_env.config import build as bounds
 from flask_cors_env.config.build import Inputs, Scope, build
 from flask_cors_env.core.environments import ENVIRONMENTS
 
@@ -273,13 +274,32 @@ def test_a_contradiction_that_several_inherit_is_told_once():
     ]
 
 
+def test_a_policy_has_no_more_resources_and_origins_than_the_bounds_say(monkeypatch):
+    assert (bounds._MOST_RESOURCES, bounds._MOST_ORIGINS) == (10_000, 100_000)
+    monkeypatch.setattr(bounds, "_MOST_RESOURCES", 10)
+    monkeypatch.setattr(bounds, "_MOST_ORIGINS", 100)
+    origins = [f"https://a{n}.example" for n in range(101)]
+    many = {f"r{n}": {"path": f"/r{n}"} for n in range(11)}
+    assert len(resource(options={"origins": origins[1:]}).origins.patterns) == 100
+    assert problems(options={"origins": origins}) == [("too-many", "origins", None)]
+    assert len(resources(options={"resources": dict([*many.items()][1:])})) == 10
+    assert [(code, value) for code, _, value in problems(options={"resources": many})] == [("too-many", None)]
+
+
+def test_two_thousand_resources_are_compared_in_a_moment():
+    given = {f"RESOURCES__R{n}__PATH": f"/api/r{n}/*" for n in range(2_000)}
+    started = time.process_time()
+    assert len(resources(ORIGINS=APP, **given)) == 2_000
+    assert time.process_time() - started < 5
+
+
 def test_all_problems_come_in_one_round_contradictions_included():
     found = problems(
         ORIGINS="* https://a.example/ http://b.example",
         ALLOW_CREDENTIALS="ja",
         MAX_AGE="1w",
         METHODS="TRACE,GET",
-        ALLOW_HEADERS="Cookie",
+        ALLOW_HEADERS="Coo:kie",
         EXPOSE_HEADERS="*",
         ORIGNS="x",
         UNSAFE_ALLOW="htp",
@@ -291,7 +311,7 @@ def test_all_problems_come_in_one_round_contradictions_included():
         ("variable-unknown", "CORS_ORIGNS", None),
         ("origin-has-path", "CORS_ORIGINS", "https://a.example/"),
         ("method-forbidden", "CORS_METHODS", "TRACE"),
-        ("header-forbidden", "CORS_ALLOW_HEADERS", "Cookie"),
+        ("header-not-token", "CORS_ALLOW_HEADERS", "Coo:kie"),
         ("not-a-boolean", "CORS_ALLOW_CREDENTIALS", "ja"),
         ("not-a-duration", "CORS_MAX_AGE", "1w"),
         ("rule-unknown", "CORS_UNSAFE_ALLOW", "htp"),

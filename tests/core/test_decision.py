@@ -321,7 +321,11 @@ def test_an_origin_beyond_the_limit_is_denied_under_a_wildcard_too_and_its_answe
         ("*", Reason.ORIGIN_MALFORMED, None),
         (f"{APP}, {EVIL}", Reason.ORIGIN_MALFORMED, None),
         (f"{APP}\r\nX: 1", Reason.ORIGIN_MALFORMED, None),
-        ("file://", Reason.ORIGIN_MALFORMED, None),
+        ("file://", Reason.ORIGIN_NOT_LISTED, None),
+        ("file:///", Reason.ORIGIN_MALFORMED, None),
+        ("capacitor://", Reason.ORIGIN_NOT_LISTED, None),
+        ("wss://app.example.com", Reason.ORIGIN_MALFORMED, Near(APP, Difference.SCHEME)),
+        ("data://x", Reason.ORIGIN_MALFORMED, None),
         (LONGEST, Reason.ORIGIN_NOT_LISTED, None),
         (LONGEST + "a", Reason.ORIGIN_MALFORMED, None),
     ],
@@ -475,7 +479,8 @@ def test_a_denial_names_all_that_failed_in_order():
     decision = decide_within(made, preflight("PUT", "x-b,x-a", "http://app.example.com"), explained=True)
     reasons = (Reason.ORIGIN_NOT_LISTED, METHOD, HEADER)
     near = Near(APP, Difference.SCHEME)
-    assert decision == refused(made, *reasons, offending=("PUT", "x-a", "x-b"), near=near)
+    expected = refused(made, *reasons, offending=("PUT", "x-a", "x-b"), near=near)
+    assert decision == expected
     malformed = decide_within(made, preflight("", "x y", "null"), explained=True)
     assert malformed == refused(made, Reason.NULL_NOT_ALLOWED, MALFORMED)
 
@@ -571,7 +576,8 @@ def test_in_development_a_method_s_name_is_not_taken_for_a_header_s():
 )
 def test_in_development_a_refused_origin_and_a_malformed_request_get_no_fields(request_, reason):
     made = resource()
-    assert decide_within(made, request_, explained=True) == refused(made, reason)
+    expected = refused(made, reason)
+    assert decide_within(made, request_, explained=True) == expected
 
 
 def test_only_the_policy_of_development_explains():

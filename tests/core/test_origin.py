@@ -25,6 +25,7 @@ from flask_cors_env.core.reason import Reason
 
 APP = "https://app.example.com"
 EXACT, SUBDOMAINS, ANY_PORT = OriginKind.EXACT, OriginKind.SUBDOMAINS, OriginKind.ANY_PORT
+PART, ANY_HOST = OriginKind.PART, OriginKind.ANY_HOST
 
 
 def refusal(text):
@@ -74,6 +75,13 @@ def matched_rule(entries, origin):
         ("https://*.example.com:8443", SUBDOMAINS, "https", "example.com", 8443),
         ("http://*.localhost:3000", SUBDOMAINS, "http", "localhost", 3000),
         ("https://*.com", SUBDOMAINS, "https", "com", None),
+        ("https://*example.com", PART, "https", "com", None),
+        ("https://pr-*.example.com", PART, "https", "example.com", None),
+        ("https://*-site.example.com:8443", PART, "https", "example.com", 8443),
+        ("https://_a-*-b_.example.com", PART, "https", "example.com", None),
+        ("https://a*.xn--mnchen-3ya.de", PART, "https", "xn--mnchen-3ya.de", None),
+        ("https://" + "a" * 62 + "*.example.com", PART, "https", "example.com", None),
+        ("http://app-*.localhost:3000", PART, "http", "localhost", 3000),
         ("http://localhost:*", ANY_PORT, "http", "localhost", None),
         ("https://localhost:*", ANY_PORT, "https", "localhost", None),
         ("http://app.localhost:*", ANY_PORT, "http", "app.localhost", None),
@@ -81,14 +89,26 @@ def matched_rule(entries, origin):
         ("http://127.255.3.4:*", ANY_PORT, "http", "127.255.3.4", None),
         ("http://[::1]:*", ANY_PORT, "http", "[::1]", None),
         ("capacitor://localhost", EXACT, "capacitor", "localhost", None),
-        ("ionic://localhost:80", EXACT, "ionic", "localhost", 80),
+        ("ionic://localhost:80", EXACT, "ionic", "localhost:80", None),
+        ("capacitor://", EXACT, "capacitor", "", None),
+        ("app://.", EXACT, "app", ".", None),
+        ("app://a..b", EXACT, "app", "a..b", None),
+        ("app://{A-B}!$%&()+;<=>[]^_`|~:", EXACT, "app", "{A-B}!$%&()+;<=>[]^_`|~:", None),
+        ("tauri://127.1", EXACT, "tauri", "127.1", None),
+        (
+            "safari-web-extension://8A6AD6A3-1C1A",
+            *(EXACT, "safari-web-extension", "8A6AD6A3-1C1A", None),
+        ),
+        ("file://", EXACT, "file", "", None),
+        ("moz-extension://*", ANY_HOST, "moz-extension", "", None),
         ("web+app.v-1://localhost", EXACT, "web+app.v-1", "localhost", None),
         ("chrome-extension://abcdefghijklmnop", EXACT, "chrome-extension", "abcdefghijklmnop", None),
         ("moz-extension://a0-b1", EXACT, "moz-extension", "a0-b1", None),
     ],
 )
 def test_an_entry_in_the_grammar_is_parsed_into_its_parts(text, kind, scheme, host, port):
-    assert parse_origin(text) == OriginPattern(text, kind, scheme, host, port)
+    label = text.partition("://")[2].partition(".")[0] if kind is PART else ""
+    assert parse_origin(text) == OriginPattern(text, kind, scheme, host, port, label=label)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +120,8 @@ def test_an_entry_in_the_grammar_is_parsed_into_its_parts(text, kind, scheme, ho
         ("HTTPS://App.Example.COM", OriginPattern(APP, EXACT, "https", "app.example.com")),
         ("Http://LOCALHOST:*", OriginPattern("http://localhost:*", ANY_PORT, "http", "localhost")),
         ("http://[2001:DB8::1]", OriginPattern("http://[2001:db8::1]", EXACT, "http", "[2001:db8::1]")),
+        ("APP://Main.Window", OriginPattern("app://Main.Window", EXACT, "app", "Main.Window")),
+        ("File://", OriginPattern("file://", EXACT, "file")),
     ],
 )
 def test_case_and_nothing_else_is_folded_silently(text, parsed):
@@ -147,9 +169,23 @@ REFUSED = [
     ("wss://app.example.com", "origin-bad-scheme", APP),
     ("ws://localhost:3000/socket", "origin-bad-scheme", "http://localhost:3000"),
     ("ftp://app.example.com", "origin-bad-scheme", APP),
-    ("file:///home/me/index.html", "origin-is-opaque", None),
+    ("file:///home/me/index.html", "origin-has-path", "file://"),
+    ("file:///", "origin-has-path", "file://"),
+    ("file://*", "origin-bad-host", "file://"),
+    ("file://localhost", "origin-bad-host", "file://"),
     ("data://x", "origin-is-opaque", None),
     ("about://blank", "origin-is-opaque", None),
+    ("javascript://", "origin-is-opaque", None),
+    ("BLOB://*", "origin-is-opaque", None),
+    ("capacitor://localhost/", "origin-has-path", "capacitor://localhost"),
+    ("app://./index.html#top", "origin-has-path", "app://."),
+    ("app://me:secret@host", "origin-has-userinfo", "app://host"),
+    ("app://host,app://other", "origin-has-path", None),
+    ("app://a'b", "origin-bad-host", None),
+    ('app://"host"', "origin-bad-host", None),
+    ("app://a,b", "origin-bad-host", None),
+    ("app://a*", "origin-bad-wildcard", None),
+    ("moz-extension://**", "origin-bad-wildcard", None),
     ("https://", "origin-has-no-host", None),
     ("https://:3000", "origin-has-no-host", None),
     ("https://*.", "origin-has-no-host", None),
@@ -221,9 +257,21 @@ REFUSED = [
     ("http\N{LATIN SMALL LETTER LONG S}://example.com", "origin-not-ascii", None),
     ("https://*", "origin-bad-wildcard", None),
     ("https://*:3000", "origin-bad-wildcard", None),
-    ("https://*example.com", "origin-bad-wildcard", "https://*.example.com"),
     ("https://*.*.example.com:8443", "origin-bad-wildcard", "https://*.example.com:8443"),
-    ("https://app-*.example.com", "origin-bad-wildcard", None),
+    ("https://app-*", "origin-bad-wildcard", None),
+    ("https://*com", "origin-bad-wildcard", "https://*.com"),
+    ("https://a*b*c.example.com", "origin-bad-wildcard", None),
+    ("https://www.*-x.example.com", "origin-bad-wildcard", None),
+    ("https://*-*.example.com", "origin-bad-wildcard", None),
+    ("https://xn--*.example.com", "origin-bad-wildcard", None),
+    ("https://xn--a-*.example.com", "origin-bad-wildcard", None),
+    ("https://" + "a" * 63 + "*.example.com", "origin-bad-wildcard", None),
+    ("https://1-*.2.3.4", "origin-bad-wildcard", None),
+    ("http://a*.[::1]", "origin-bad-wildcard", None),
+    ("https://pr-*.example.com/", "origin-has-path", "https://pr-*.example.com"),
+    ("https://pr-*.münchen.de", "origin-not-ascii", "https://pr-*.xn--mnchen-3ya.de"),
+    ("https://pr-*..example.com", "origin-empty-label", "https://pr-*.example.com"),
+    ("http://a-*.localhost:*", "origin-any-port", None),
     ("https://app.*.com", "origin-bad-wildcard", None),
     ("https://example.*", "origin-bad-wildcard", None),
     ("https://*.app.*", "origin-bad-wildcard", None),
@@ -277,7 +325,13 @@ def test_the_corrected_spelling_is_itself_in_the_grammar(remedy):
         ("https://a|b.example", 're.compile(r"https://a|b.example") as an argument'),
         ("https://.*", 're.compile(r"https://.*") as an argument'),
         ("https://a+b.example", 're.compile(r"https://a+b.example") as an argument'),
-        ("https://app-[0-9]+.example", 're.compile(r"https://app-[0-9]+.example") as an argument'),
+        ("https://app-[0-9]+.example", "https://app-*.example"),
+        (r"https://pr-\d{1,4}\.example\.com", "https://pr-*.example.com"),
+        (r"^http://\[::1\](:[0-9]+)?$", "http://[::1]:*"),
+        ("moz-extension://.*", "moz-extension://*"),
+        ("^chrome-extension://[a-z]{32}$", "chrome-extension://*"),
+        ("^chrome-extension://.+", "chrome-extension://*"),
+        ("^safari-web-extension://8A6A$", "safari-web-extension://8A6A"),
         ('https://".*', "re.compile('https://\".*') as an argument"),
         (r"https://app\.example\.com(", None),
         ("https://(?P<x", None),
@@ -397,6 +451,12 @@ def test_what_a_browser_sends_has_the_form_of_a_serialized_origin(text):
     ("text", "serialized"),
     [
         *((text, True) for text in ["null", APP, APP + ":8443", "http://[::1]:3000", "app://localhost"]),
+        *((text, True) for text in ["app://.", "app://A-b:0080", "capacitor://", "file://", "x-y+z.1://{a}"]),
+        *((text, False) for text in ["data://x", "blob://", "wss://a", "ftp://a", "file:///", "file://a"]),
+        *(
+            (text, False)
+            for text in ["App://a", "app://a/", "app://a b", "app://a,b", "app://\xe9", "1a://b"]
+        ),
         ("https://" + "a" * (MAX_ORIGIN - 8), True),
         ("https://" + "a" * (MAX_ORIGIN - 7), False),
         *(
@@ -441,6 +501,8 @@ LISTED = origins(
     "https://*.example.org:8443",
     "capacitor://localhost",
     "null",
+    *("https://pr-*.example.test", "https://pr-*--site.example.test", "https://*-site.example.test:81"),
+    *("moz-extension://*", "safari-web-extension://8A6A", "app://.", "ionic://", "file://"),
 )
 
 
@@ -463,6 +525,16 @@ LISTED = origins(
         ("https://a.b.c.example.org", Reason.ORIGIN_PATTERN, "https://*.example.org"),
         ("https://xn--mnchen-3ya.example.org", Reason.ORIGIN_PATTERN, "https://*.example.org"),
         ("https://a_b.-c-.example.org:8443", Reason.ORIGIN_PATTERN, "https://*.example.org:8443"),
+        ("https://pr-1.example.test", Reason.ORIGIN_PATTERN, "https://pr-*.example.test"),
+        ("https://pr-a-b.example.test", Reason.ORIGIN_PATTERN, "https://pr-*.example.test"),
+        ("https://pr-1--site.example.test", Reason.ORIGIN_PATTERN, "https://pr-*--site.example.test"),
+        ("https://x-site.example.test:81", Reason.ORIGIN_PATTERN, "https://*-site.example.test:81"),
+        ("moz-extension://2c127fa4", Reason.ORIGIN_PATTERN, "moz-extension://*"),
+        ("moz-extension://A", Reason.ORIGIN_PATTERN, "moz-extension://*"),
+        ("safari-web-extension://8A6A", Reason.ORIGIN_EXACT, "safari-web-extension://8A6A"),
+        ("app://.", Reason.ORIGIN_EXACT, "app://."),
+        ("ionic://", Reason.ORIGIN_EXACT, "ionic://"),
+        ("file://", Reason.ORIGIN_EXACT, "file://"),
     ],
 )
 def test_an_origin_that_an_entry_stands_for_is_matched_by_it(origin, reason, rule):
@@ -555,6 +627,26 @@ ODD_HOST_CHARACTERS = "_{}|^`~!$&'()*+,;=\"<>\\@/?#%: \t\n\r\x00\x0b-."
             "NULL",
             "null ",
         ),
+        # a part of one label, and nothing beyond the label
+        *("https://pr-.example.test", "https://pr-a.b.example.test", "https://xpr-1.example.test"),
+        *(
+            "https://pr-1.example.test.attacker.test",
+            "https://pr-1.example.test:8443",
+            "https://pr-1example.test",
+        ),
+        *("https://pr-A.example.test", "https://pr-a_b.example.test", "http://pr-1.example.test"),
+        *("https://example.test", "https://-site.example.test:81", "https://x-site.example.test"),
+        *("https://" + "pr-" + "a" * 61 + ".example.test", "https://pr-\n.example.test"),
+        *("https://pr-1.example.test\n", "https://pr-\u0661.example.test"),
+        # opaque hosts: byte for byte, and never empty where any host will do
+        *("moz-extension://", "moz-extension://a/b", "moz-extension://a\n", "chrome-extension://a"),
+        *(
+            "moz-extension://a b",
+            "moz-extension://\u00e9",
+            "moz-extensions://a",
+            "safari-web-extension://8a6a",
+        ),
+        *("app://", "app://..", "ionic://localhost", "file:///", "file://localhost", "file:", "App://."),
         # characters that some browsers have let into hosts
         *(f"https://app.example.com{char}.attacker.test" for char in ODD_HOST_CHARACTERS),
         *(f"https://attacker.test{char}.example.org" for char in ODD_HOST_CHARACTERS if char not in "_-"),
@@ -646,6 +738,7 @@ entries_of_laws = st.sampled_from(
     [
         *("https://app.example", "http://app.example", "https://app.example:81", "https://*.app.example"),
         *("https://*.example:81", "http://localhost:*", "http://[::1]:*", "null", "app://app.example"),
+        *("https://a*.example", "https://*-b.app.example", "http://a*b.b.example:81", "ext://*", "file://"),
     ]
 )
 
@@ -653,14 +746,30 @@ entries_of_laws = st.sampled_from(
 def means(entry, origin):
     """Whether *entry* stands for *origin*, said with a regular expression of its own."""
     port = "(?::(?!80$)(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}))?"
-    pattern = re.escape(entry).replace(r"://\*", r"://[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
-    return re.fullmatch(pattern.replace(r":\*", port), origin) is not None
+    pattern = re.escape(entry).replace("ext://\\*", r"ext://[!$%&(-+\-.0-9:;<=>A-Z\[\]^_`a-z{|}~]+")
+    pattern = pattern.replace(r"://\*\.", r"://[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.").replace(r":\*", port)
+    return re.fullmatch(re.sub(r"(?<!\])\\\*", "[a-z0-9-]+", pattern), origin) is not None
 
 
 @given(
     st.sets(entries_of_laws, min_size=1),
     st.sampled_from(
-        ["https://app.example", "http://a.b.example:81", "http://localhost:8080", "http://[::1]", "null"]
+        [
+            *(
+                "https://app.example",
+                "http://a.b.example:81",
+                "http://localhost:8080",
+                "http://[::1]",
+                "null",
+            ),
+            *(
+                "https://ab.example",
+                "https://a-b.app.example",
+                "http://a-b.b.example:81",
+                "ext://A.",
+                "file://",
+            ),
+        ]
     ),
     st.integers(0, 30),
     st.sampled_from(["", *"ab.:/-80A_\n*@", "a.", "b.app", ":81", "é"]),

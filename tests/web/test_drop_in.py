@@ -190,7 +190,6 @@ DIFFERENCES = {
     "methods: an empty list": Differs("GET needs no listing", ours={"X-Api-Key", "Authorization"}),
     "methods: None": Differs(NOT_SET, ours=ASKING - COOKIES),
     "allow_headers: a list in a string": Differs("one string is a list here", ours={"X-Api-Key"}),
-    "allow_headers: all": Differs("in Fetch a star does not cover it", theirs={"Authorization"}),
     "allow_headers: None": Differs(NOT_SET, ours={"X-Api-Key", "Authorization"}),
     "headers: a list": Differs("there it is no option, and ignored", theirs={"Authorization"}),
     "supports_credentials: true, for everyone": Differs(
@@ -265,6 +264,7 @@ DIFFERENCES_IN = {
     ("origins: None", "in_the_apps_config"): Differs(""),
     ("methods: None", "in_the_apps_config"): Differs(""),
     ("allow_headers: None", "in_the_apps_config"): Differs(""),
+    ("headers: a list", "in_the_apps_config"): Differs(""),
 }
 
 
@@ -304,15 +304,6 @@ IDIOMS = {
         {"allow_headers": "X-(A|B)"},
         ("header-is-regex", 'Write: re.compile(r"X-(A|B)") as an argument'),
     ),
-    "the names of every tutorial": (
-        {"allow_headers": ["Origin", "X-Requested-With", "Content-Type", "Accept"]},
-        ("header-forbidden", "Remove it"),
-    ),
-    "a response's name among the request's": (
-        {"allow_headers": ["Content-Type", "Access-Control-Allow-Origin"]},
-        ("header-of-protocol", "Remove it"),
-    ),
-    "cookies exposed": ({"expose_headers": ["Set-Cookie"]}, ("header-forbidden", "Remove it")),
 }
 
 
@@ -623,6 +614,11 @@ SHAPES: list[Any] = [
     ("option", "value"), [(name, value) for name in WRONG for value in WRONG[name]], ids=repr
 )
 def test_a_wrong_type_is_a_value_error_that_names_the_option(option, value, place):
+    if (option, place) == (
+        "headers",
+        "in_the_apps_config",
+    ):  # CORS_HEADERS has no effect there, and is warned of
+        return
     with pytest.raises(ValueError, match=rf"(?i)\b(CORS_)?{option}\b") as caught:
         shop(PLACES[place], flask_cors_env, {option: value})
     assert isinstance(caught.value, CORSConfigError)

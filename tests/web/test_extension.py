@@ -44,7 +44,7 @@ def test_the_current_app_is_governed_as_the_app_itself_is():
 
 def test_a_second_policy_for_one_app_is_refused():
     app, cors = make(ORIGINS=APP)
-    with pytest.raises(RuntimeError, match="has a CORS policy already"):
+    with pytest.raises(RuntimeError, match=r"has a CORS policy already, from \S+apps\.py:\d+;.*resources="):
         cors.init_app(app)
 
 

@@ -216,6 +216,20 @@ def test_what_decorators_above_make_of_a_refusal_is_not_sent():
         assert (refused.status_code, refused.data) == (403, b"")
 
 
+def test_a_refusal_has_no_fields_that_a_function_of_the_app_adds():
+    app, _ = governed()
+    hidden(app, lambda: "x")
+
+    @app.after_request
+    def share(response):
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    refused = get(app, origin=PARTNER)
+    assert (refused.status_code, protocol_fields(refused)) == (403, VARY)
+    assert protocol_fields(get(app)) == {"Access-Control-Allow-Origin": APP, **VARY}
+
+
 def test_of_nested_ones_the_one_that_returns_last_governs():
     app, _ = governed()
     view = cross_origin(origins=[BI])(cross_origin(origins=[APP])(lambda: "x"))

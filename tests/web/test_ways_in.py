@@ -481,6 +481,23 @@ def test_the_log_says_path_host_and_scheme_that_flask_serves(capfd):
     }
 
 
+def test_a_layer_that_asks_flask_again_gets_the_decision_of_what_it_sends(capfd):
+    class Retry(Prefix):
+        """What is refused below /priv is looked for elsewhere."""
+
+        def __call__(self, environ, start_response):
+            heads = []
+            body = self.app({**environ}, lambda *head: heads.append(head))
+            if heads[0][0].startswith("403"):
+                return self.app({**environ, "PATH_INFO": "/items"}, start_response)
+            start_response(*heads[0])
+            return body
+
+    one = Conversation(layered(Retry, "before"))
+    assert protocol_fields(one.ask("/priv/x", PARTNER)) == shared(PARTNER)
+    assert of_log(capfd) == [("actual", "deny", "priv", 403), ("actual", "allow", "all", 200)]
+
+
 def test_an_empty_host_and_a_missing_one_are_two_requests(capfd):
     app = Flask("shop")
     CORS(app, environ={"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr"}, origins=[APP])

@@ -172,7 +172,7 @@ class Difference(Enum):
         "exposed-forbidden",
         Effect.NOTE,
         "It is left out of the exposed headers.",
-        "no page can read it, or it is a request's",
+        "it is no name of a field",
     )
     EXPOSED_MALFORMED = (
         "exposed-malformed",

@@ -232,4 +232,8 @@ def _example(pattern: OriginPattern) -> str | None:
     port = "" if pattern.port is None else f":{pattern.port}"
     if pattern.kind is OriginKind.SUBDOMAINS:
         return f"{pattern.scheme}://{_LABEL}.{pattern.host}{port}"
+    if pattern.kind is OriginKind.PART:
+        return f"{pattern.scheme}://{pattern.label.replace('*', _LABEL)}.{pattern.host}{port}"
+    if pattern.kind is OriginKind.ANY_HOST:
+        return f"{pattern.scheme}://{_LABEL}"
     return f"{pattern.scheme}://{pattern.host}:5173" if pattern.kind is OriginKind.ANY_PORT else None

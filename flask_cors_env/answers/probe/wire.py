@@ -6,7 +6,8 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Event, Timer
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -45,6 +46,11 @@ class Wire(NamedTuple):
             raise NoAnswerError(self._why(error)) from None
 
     def _connection(self, url: str) -> HTTPConnection:
+        connection = self._plain_or_secure(url)
+        connection.response_class = _FinalResponse
+        return connection
+
+    def _plain_or_secure(self, url: str) -> HTTPConnection:
         parts = urlsplit(url)
         host = parts.hostname or ""
         if parts.scheme == "http":
@@ -74,6 +80,16 @@ _TOLD = {
     ConnectionRefusedError: "nothing listens there",
     ConnectionResetError: "it ends the connection without an answer; a proxy may drop OPTIONS",
 }
+
+
+class _FinalResponse(HTTPResponse):
+    """A response that reads past the interim ones before it: https://www.rfc-editor.org/rfc/rfc9110#section-15.2."""
+
+    def begin(self) -> None:
+        super().begin()
+        while HTTPStatus.SWITCHING_PROTOCOLS < self.status < HTTPStatus.OK:
+            self.headers = self.msg = None  # type: ignore[assignment]  # what begins is the next head
+            super().begin()
 
 
 def _reason(error: Exception) -> str:
