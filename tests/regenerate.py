@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks import told
 
+from flask_cors_env.answers.console import sentences
 from flask_cors_env.answers.migrate.differences import Difference
 from flask_cors_env.audit.event import fields_table, mapping_table
 from flask_cors_env.config import reference
@@ -27,7 +28,8 @@ ROOT = Path(__file__).parents[1]
 
 def reasons_table():
     rows = [
-        f"| `{r}` | {r.verdict} | {r.meaning} | {r.remedy.format(variable=_variable(r))} |" for r in Reason
+        f"| `{r}` | {r.verdict} | {r.meaning} | {r.remedy.format(variable=_variable(r), true='`true`')} |"
+        for r in Reason
     ]
     return "\n".join(["| reason | verdict | meaning | remedy |", "|---|---|---|---|", *rows]) + "\n"
 
@@ -37,8 +39,11 @@ def _variable(reason):
 
 
 def notes_table():
-    rows = [f"| `{note}` | {note.meaning} |" for note in Note]
-    return "\n".join(["| note | meaning |", "|---|---|", *rows]) + "\n"
+    rows = [
+        f"| `{n}` | {n.meaning} | {(n.remedy or '').format(variable=_variable(n), true='`true`')} |"
+        for n in Note
+    ]
+    return "\n".join(["| note | meaning | remedy |", "|---|---|---|", *rows]) + "\n"
 
 
 def codes_table():
@@ -90,7 +95,24 @@ def differences_table():
     return "\n".join(["| code | effect | here | because |", "|---|---|---|---|", *rows]) + "\n"
 
 
+def consoles_table():
+    rows = [
+        f"| {s.engine} | `{_tail(s.text)}` | {s.cause.meaning} {s.cause.cure}".rstrip() + " |"
+        for s in sentences()
+    ]
+    return "\n".join(["| engine | its console says | which means |", "|---|---|---|", *rows]) + "\n"
+
+
+def _tail(sentence):
+    """What distinguishes a sentence from the others of its engine, with its places in capitals."""
+    for start in ("CORS policy: ", "(Reason: "):
+        if start in sentence:
+            sentence = f"... {start}{sentence.split(start, 1)[1]}"
+    return re.sub(r"\{(\w+)\}", lambda m: m[1].upper(), sentence.replace("`", "'"))
+
+
 TABLES = {
+    "consoles": consoles_table,
     "names": names_table,
     "differences": differences_table,
     "codes": codes_table,

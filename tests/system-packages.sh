@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that the tests need and that are not there yet; asks nothing.
-# Another need is another line of `needs`.
+# Another need is another line of `needs`. With the word `consoles`: also what tests/consoles.py records from.
 set -eu
 
 # a program on PATH (or a file, by its absolute path), and the package that brings it
@@ -11,6 +11,12 @@ openssl      openssl
 nginx        nginx-light
 wrk          wrk
 '
+
+test "${1:-}" != consoles || needs="$needs
+firefox-esr  firefox-esr
+Xvfb         xvfb
+/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser  libwebkit2gtk-4.1-0
+"
 
 is_there() {
     case $1 in

@@ -34,8 +34,10 @@ def flask(*words, folder=SHOP, **environ):
 
 def test_check_says_that_a_policy_is_valid_and_whose_rules_judged():
     status, out, err = flask("--app", "shop", "cors", "check")
-    assert (status, err) == (0, "")
+    assert (status, out.splitlines()[1].split()[:4]) == (0, ["default", "/*", "http://localhost:5173", "no"])
     assert out.endswith(" is valid (development, because CORS_ENV=development in .env:1)\n")
+    names = "CORS_ENV, CORS_ORIGINS, CORS_ALLOW_HEADERS, CORS_EXPOSE_HEADERS"
+    assert err.startswith(f"warning  {names}  in .env")
 
 
 def test_check_judges_by_another_environments_rules():
@@ -52,10 +54,93 @@ def test_check_works_when_the_factory_raises_its_problems(tmp_path):
     assert "Write: https://a.example" in err
 
 
-@pytest.mark.parametrize("words", [["--no-app"], []])
-def test_check_works_without_an_app(words, tmp_path):
-    status, out, _ = flask("cors", "check", *words, folder=tmp_path, CORS_ORIGINS="https://a.example")
-    assert (status, out.split(" ", 1)[1]) == (0, "is valid (production, because nothing names another)\n")
+def test_check_judges_the_environment_alone_where_it_is_told_to(tmp_path):
+    status, out, err = flask("cors", "check", "--no-app", folder=tmp_path, CORS_ORIGINS="https://a.example")
+    head, row, blank, last = out.splitlines()
+    assert (status, err, blank, head.split()) == (0, "", "", row_of_check("RESOURCE"))
+    assert row.split()[:4] == ["default", "/*", "https://a.example", "no"]
+    assert last.split(" ", 1)[1] == "is valid (production, because nothing names another)"
+
+
+def row_of_check(first):
+    return [first, "PATHS", "ALLOWS", "CREDENTIALS", "METHODS", "HEADERS"]
+
+
+@pytest.mark.parametrize(
+    "command", ["check", "show", "explain --origin https://a.example /", "probe http://127.0.0.1:1"]
+)
+def test_a_command_that_judges_does_not_call_valid_what_it_did_not_find(command, tmp_path):
+    words = ("cors", *command.split())
+    status, out, err = flask(*words, folder=tmp_path, CORS_ORIGINS="https://a.example")
+    assert (status, out) == (2, "")
+    assert err == (
+        "There is no app to judge: no app.py or wsgi.py stands here, and nothing names another\n"
+        "Name it: flask --app NAME cors ... To judge the environment alone: --no-app\n"
+    )
+
+
+ALLOWS_NOBODY = [
+    {},
+    {"CORS_ENABLED": "false", "CORS_ORIGINS": "https://a.example"},
+    {"CORS_RESOURCES__API__PATH": "/api/*"},
+    {
+        "CORS_RESOURCES__API__PATH": "/api/*",
+        "CORS_RESOURCES__FEED__PATH": "/feed",
+        "CORS_RESOURCES__FEED__ORIGINS": "none",
+    },
+    {"CORS_ORIGINS": "", "CORS_ENV": "staging"},
+]
+
+
+@pytest.mark.parametrize("environ", ALLOWS_NOBODY)
+def test_check_warns_of_a_policy_that_allows_nobody_and_strict_fails_on_it(environ):
+    words = ("cors", "check", "--no-app", "--json")
+    status, out, _ = flask(*words, folder="/", **environ)
+    assert (status, [warning["code"] for warning in json.loads(out)["warnings"]]) == (0, ["nobody"])
+    assert flask(*words, "--strict", folder="/", **environ)[0] == 1
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"CORS_ORIGINS": "none"},
+        {"CORS_RESOURCES__API__PATH": "/api/*", "CORS_RESOURCES__API__ORIGINS": "none"},
+        {"CORS_RESOURCES__API__PATH": "/api/*", "CORS_RESOURCES__API__PUBLIC": "true"},
+        {"CORS_ORIGINS": "https://a.example"},
+        {"CORS_ENV": "development"},
+    ],
+)
+def test_check_is_silent_where_somebody_is_allowed_or_nobody_is_meant(environ):
+    status, out, _ = flask("cors", "check", "--no-app", "--json", "--strict", folder="/", **environ)
+    assert (status, json.loads(out)["warnings"]) == (0, [])
+
+
+def test_check_tells_programs_who_is_allowed_what():
+    environ = {
+        "CORS_ORIGINS": "https://a.example",
+        "CORS_RESOURCES__API__PATH": "/api/*",
+        "CORS_METHODS": "PUT",
+    }
+    _, out, _ = flask("cors", "check", "--no-app", "--json", folder="/", **environ)
+    assert json.loads(out)["allowed"] == [
+        {
+            "resource": "api",
+            "enabled": True,
+            "paths": ["/api/*"],
+            "origins": ["https://a.example"],
+            "credentials": False,
+            "methods": ["PUT"],
+            "headers": ["Authorization", "Content-Type"],
+        }
+    ]
+
+
+def test_check_tells_the_warnings_beside_the_problems(tmp_path):
+    (tmp_path / "app.py").write_text(NOBODY.replace("CORS(app)", 'CORS(app, origins="http://localhost:1")'))
+    status, out, _ = flask("cors", "check", "--json", folder=tmp_path, CORS_ORIGINS="https://a.example")
+    found = json.loads(out)
+    assert (status, [p["code"] for p in found["problems"]]) == (1, ["loopback"])
+    assert [w["code"] for w in found["warnings"]] == ["shadowed"]
 
 
 def test_explain_says_what_is_refused_why_and_what_to_change():
@@ -70,7 +155,7 @@ def test_explain_says_what_is_refused_why_and_what_to_change():
             "  nearest   http://localhost:5173 (differs: scheme)\n"
             "  answer    403, at once\n"
             "  Vary      Origin, Access-Control-Request-Method, Access-Control-Request-Headers\n"
-            "  remedy    Add the origin to CORS_ORIGINS.\n"
+            "  remedy    Add the origin to CORS_ORIGINS in .env:2.\n"
         ),
     )
 
@@ -95,9 +180,7 @@ def test_explain_refuses_a_path_that_no_page_could_ask_for(path):
     assert err.endswith(f"Error: Invalid value for 'PATH': {reason}\n")
 
 
-@pytest.mark.parametrize(
-    "path", ["api/items", "//api/items", "/api/items?next=http://b.example", "/api/%69tems#top"]
-)
+@pytest.mark.parametrize("path", ["//api/items", "/api/items?next=http://b.example", "/api/%69tems#top"])
 def test_explain_reads_a_path_as_browsers_and_routers_do(path):
     resource = {"CORS_RESOURCES__API__PATH": "/api/items", "CORS_ORIGINS": "https://a.example"}
     words = ["--no-app", "--json", "--origin", "https://a.example", path]
@@ -136,7 +219,7 @@ def test_check_tells_patterns_without_a_route_and_routes_without_a_resource():
     resource = {"CORS_RESOURCES__API__PATH": "/api/*,/items", "CORS_ORIGINS": "https://a.example"}
     status, _, err = flask("--app", "shop", "cors", "check", **resource)
     assert status == 0
-    assert err.splitlines() == [
+    assert [line for line in err.splitlines() if line.startswith("note")] == [
         "note  /api/* of api covers no route",
         "note  no resource covers /crash (crash)",
         "note  no resource covers /items/<int:item> (rename)",

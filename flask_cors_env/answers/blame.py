@@ -253,25 +253,15 @@ def _standing(
 
 def _decided(lines: Sequence[_Told]) -> tuple[Standing, str]:
     """
-    The same by decisions. A refusal for method or headers alone says that the origin was let in, and not by
-    what.
+    Return the same by decisions.
 
-    A reason of a later version says nothing.
+    A refusal for method or headers alone says neither, nor does a reason of a later version.
     """
     allowed = [line.cors_rule or "" for line in lines if line.is_allowed]
     if allowed:
         return Standing.LET_IN, max(allowed)
-    if not lines:
-        return Standing.UNKNOWN, ""
     about = [reason_about(code) for line in lines for code in (line.cors_reasons or "").split(",")]
-    if any(About.ORIGIN in subjects for subjects in about):
-        return Standing.REFUSED, ""
-    is_told = bool(about) and all(subjects and subjects <= _ASKED for subjects in about)
-    return (Standing.LET_IN if is_told else Standing.UNKNOWN), ""
-
-
-#: What is judged only after the origin was let in.
-_ASKED = frozenset({About.METHOD, About.HEADER})
+    return Standing.REFUSED if any(About.ORIGIN in subjects for subjects in about) else Standing.UNKNOWN, ""
 
 
 def _since(turns: Sequence[Turn], told: Iterable[_Told]) -> Iterator[Since]:

@@ -16,7 +16,7 @@ from html import escape
 from importlib.resources import files
 from typing import NamedTuple
 
-from flask_cors_env.answers.report import Entry, Probe, Report, Turn
+from flask_cors_env.answers.report import Entry, Probe, Refusal, Report, Turn
 from flask_cors_env.answers.words import account_of, remarks
 from flask_cors_env.audit.event import clean
 from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_LOADED, POLICY_REJECTED
@@ -277,7 +277,7 @@ def _lists(made: Report) -> Iterator[str]:
         ("n Requests", "n Clients", "Origin", "Request", "Resource", "Why", "Change", "Last"),
         [
             [_number(r.requests), _number(r.clients), _code(r.origin), _plain(r.kind), _plain(r.resource),
-             _plain(f"{r.reasons} ({r.offending})" if r.offending else r.reasons), _code(r.variable),
+             _plain(f"{r.reasons} ({r.offending})" if r.offending else r.reasons), _change(r),
              _Cell(_minute(r.last))]
             for r in made.refusals
         ],
@@ -296,7 +296,7 @@ def _lists(made: Report) -> Iterator[str]:
         [
             [
                 _number(r.requests),
-                _code(r.route),
+                _code(r.text),
                 _plain(r.resource),
                 _plain(r.reasons),
                 _Cell(_minute(r.last)),
@@ -373,6 +373,10 @@ def _plain(value: str | None) -> _Cell:
     if value is None or not value:
         return _Cell("-")
     return _Cell(_text(value), "w" if len(value) > _LONG else "")
+
+
+def _change(one: Refusal) -> _Cell:
+    return _code(one.variable) if one.variable else _plain(one.hint)
 
 
 def _code(value: str | None) -> _Cell:

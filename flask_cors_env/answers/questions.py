@@ -25,7 +25,6 @@ _UNASKED = frozenset(
         "cors.audit.mac",
         "level",
         "deployment.environment.name",
-        "cors.remedy.hint",
         "http.response.status_code",
         "service.version",
         "trace_id",

@@ -26,6 +26,7 @@ from flask_cors_env.audit.fields import POLICY_REJECTED
 from flask_cors_env.core.host import is_loopback
 from flask_cors_env.core.policy import Resource
 from flask_cors_env.core.reason import Verdict
+from flask_cors_env.core.request import Kind
 
 #: An hour stands out with this many denials, and this many times what is usual.
 _SPIKE, _TIMES_USUAL = 10, 3
@@ -50,11 +51,12 @@ REFUSALS = Question(
         "cors_near_rule",
         "cors_near_difference",
         "cors_remedy_env",
+        "cors_remedy_hint",
     ),
     _DENIED,
     ("client_address",),
 )
-ROUTES = Question("routes", ("http_route", "cors_resource", "cors_reasons"), _DENIED)
+ROUTES = Question("routes", ("http_route", "cors_resource", "cors_reasons", "cors_request_kind"), _DENIED)
 ENTRIES = Question("entries", ("service_name", "cors_resource", "cors_rule"), _ALLOWED, ("cors_origin",))
 ADMISSIONS = Question("admissions", ("cors_origin", "cors_rule", "cors_resource", "service_name"), _ALLOWED)
 HOURS = Question("hours", (HOUR, "cors_decision", "cors_reason"))
@@ -106,7 +108,8 @@ class Refusal(NamedTuple):
         offending: The refused method and header names, comma-separated; None where none was.
         near: The nearest entry; None where none is near.
         difference: In what that entry differs.
-        variable: What to change for another outcome; None where no setting does.
+        variable: What to change for another outcome; None where no variable does.
+        hint: What to do, in sentences; None where the log does not tell it.
         requests: How many.
         clients: How many client addresses they came from, as the log tells them.
         first: The earliest of their times.
@@ -121,6 +124,7 @@ class Refusal(NamedTuple):
     near: str | None
     difference: str | None
     variable: str | None
+    hint: str | None
     requests: int
     clients: int
     first: str
@@ -140,13 +144,19 @@ class NearMiss(NamedTuple):
 
 
 class Route(NamedTuple):
-    """Denials on one route; None where no rule routed the request."""
+    """Denials on one route; None where no rule routed the request, as none routes a preflight."""
 
     route: str | None
     resource: str | None
     reasons: str | None
+    kind: str | None
     requests: int
     last: str
+
+    @property
+    def text(self) -> str | None:
+        """The route, or what stands for that of preflights, which are answered ahead of routing."""
+        return self.route or ("(preflights)" if self.kind == Kind.PREFLIGHT else None)
 
 
 class Admission(NamedTuple):
@@ -254,6 +264,23 @@ class Turn(NamedTuple):
     error: str
 
 
+class Disagreement(NamedTuple):
+    """
+    That processes of one app decide by different policies while a file that was changed cannot be used.
+
+    Attributes:
+        service: The app's name.
+        since: When the file was rejected, at the latest.
+        policies: The ids of the policies that decided after that.
+        error: What is wrong with the file.
+    """
+
+    service: str
+    since: str
+    policies: tuple[str, ...]
+    error: str
+
+
 @dataclass(frozen=True)
 class Report:
     """
@@ -274,6 +301,7 @@ class Report:
         scripts: The most frequent first.
         unclear: How many requests may or may not be a browser's: over plain HTTP browsers do not say.
         turns: In the order of time.
+        disagreements: The apps whose processes disagree as the log ends.
         verification: What the log lacks, of the whole log.
         undated: How many records do not tell when they were written, of the whole log.
     """
@@ -292,6 +320,7 @@ class Report:
     scripts: tuple[Script, ...]
     unclear: int
     turns: tuple[Turn, ...]
+    disagreements: tuple[Disagreement, ...]
     verification: Verification
     undated: int
 
@@ -338,6 +367,7 @@ def report(found: Answers, window: Window) -> Report:
         scripts=tuple(_scripts(silent, rows[SILENT_DENIED.name], is_speaking)),
         unclear=sum(row.count for row in silent if not is_speaking(row.keys[:2])),
         turns=tuple(turn for turn in _turns(found.policies) if _is_within(turn.timestamp, window)),
+        disagreements=tuple(_disagreements(found.policies, uses)),
         verification=found.verification,
         undated=found.undated,
     )
@@ -495,6 +525,23 @@ def _turns(records: Iterable[PolicyRecord]) -> list[Turn]:
         latest[turn.service, turn.event] = len(found)
         found.append(turn)
     return found
+
+
+def _disagreements(records: Sequence[PolicyRecord], uses: Iterable[Use]) -> Iterator[Disagreement]:
+    """Find the apps of which a process still rejects a file, and two policies decided after that."""
+    rejected: dict[tuple[str, str], PolicyRecord] = {}
+    for record in records:
+        key = record.service, record.writer
+        if record.event == POLICY_REJECTED:
+            rejected[key] = record
+        else:
+            rejected.pop(key, None)
+    latest = {service: record for (service, _), record in rejected.items()}
+    for service, record in latest.items():
+        after = [use.policy for use in uses if use.service == service and use.last > record.timestamp]
+        if len(after) > 1:
+            error = record.columns.get("error_message", "")
+            yield Disagreement(service, record.timestamp, tuple(sorted(after)), error)
 
 
 def _turn(record: PolicyRecord) -> Turn:

@@ -38,6 +38,8 @@ class Suggestion:
         dropped: The entries of *current* that it does without.
         proof: What becomes, under it, of all that *current* lets in.
         opened: What it would let in of what was refused; nothing, unless *current* does.
+        whole: What becomes, under it, of the whole log, as `replay` says it: where the policy changed within
+            the log, requests came out otherwise then than *current* decides.
         left: What was let in and cannot be kept: what no entry can name, since no browser sends it, and what
             the log does not tell whole.
         programs: The resources that the program itself declares, which no file can narrow.
@@ -49,6 +51,7 @@ class Suggestion:
     dropped: tuple[Entry, ...]
     proof: Replay
     opened: tuple[Judged, ...]
+    whole: Replay
     left: tuple[Shape, ...]
     programs: tuple[str, ...]
 
@@ -100,23 +103,24 @@ def suggest(told: Evidence, environment: str) -> Suggestion:
     let_in = _let_in(today)
     narrowings = [Narrowing(resource, let_in.get(resource.name, []), current) for resource in mine]
     built, resources = _built(_labelled(narrowings), environment, _unsafe(told, current))
+    whole = replay(told.shapes, told.policies, built.policy)
     return Suggestion(
         current=current,
         resources=resources,
         built=built,
         dropped=tuple(entry for narrowing in narrowings for entry in narrowing.dropped()),
         proof=replay([s for n in narrowings for s in n.kept], told.policies, built.policy),
-        opened=_opened(told, built.policy, today),
+        opened=_opened(whole, today),
+        whole=whole,
         left=tuple(shape for narrowing in narrowings for shape in narrowing.left),
         programs=tuple(r.name for r in current.resources if r not in mine),
     )
 
 
-def _opened(told: Evidence, new: Policy, today: Replay) -> tuple[Judged, ...]:
-    """What *new* lets in of what was refused then, and would be now."""
+def _opened(whole: Replay, today: Replay) -> tuple[Judged, ...]:
+    """Return what the new policy allows of what was refused then, and would be now."""
     already = {judged.shape for judged in today.of(Outcome.ALLOWED)}
-    found = replay(told.shapes, told.policies, new).of(Outcome.ALLOWED)
-    return tuple(judged for judged in found if judged.shape not in already)
+    return tuple(judged for judged in whole.of(Outcome.ALLOWED) if judged.shape not in already)
 
 
 def _current(told: Evidence) -> Policy:

@@ -29,7 +29,7 @@ from flask_cors_env.audit.fields import (
 )
 from flask_cors_env.core import protocol
 from flask_cors_env.core.decision import Decision
-from flask_cors_env.core.reason import Note, Verdict
+from flask_cors_env.core.reason import Verdict
 from flask_cors_env.core.request import Kind, Request
 
 _METHODS = frozenset(
@@ -220,17 +220,11 @@ def _add_outcome(event: Event, decision: Decision) -> None:
     if decision.near is not None:
         _put(event, "cors.near.rule", decision.near.rule)
         event["cors.near.difference"] = str(decision.near.difference)
-    if decision.verdict is Verdict.DENY:
-        _add_remedy(event, decision)
-    elif Note.DEVELOPMENT_DEFAULT in decision.notes:
-        event["cors.remedy.env"] = decision.remedy_variable
-
-
-def _add_remedy(event: Event, decision: Decision) -> None:
-    variable, hint = decision.remedy
-    if variable is not None:
-        event["cors.remedy.env"] = variable
-    event["cors.remedy.hint"] = hint
+    if decision.verdict is Verdict.DENY or any(note.remedy is not None for note in decision.notes):
+        variable, hint = decision.remedy
+        if variable is not None:
+            event["cors.remedy.env"] = variable
+        event["cors.remedy.hint"] = clean(hint, 2 * LIMIT)
 
 
 def _add_request(event: Event, request: Request, kind: Kind, around: Surroundings) -> None:

@@ -329,6 +329,13 @@ DECISION_FIELDS: tuple[Field, ...] = (
     ),
     Field("http.route", str, "The rule that routed the request.", "/items/<int:id>"),
     Field(
+        "error.type",
+        str,
+        "The type of the app's exception that no error handler took: the browser calls it a CORS error.",
+        "ZeroDivisionError",
+        ecs="error.type",
+    ),
+    Field(
         "client.address",
         str,
         "The peer's network, /24 or /48; see CORS_AUDIT_CLIENT. Absent where it is no IP address.",

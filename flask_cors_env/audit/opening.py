@@ -13,7 +13,6 @@ from flask_cors_env.audit.emit import AuditLog
 from flask_cors_env.audit.event import CLIENTS, Told
 from flask_cors_env.audit.render import FORMATS
 from flask_cors_env.audit.sink import is_terminal, open_sink
-from flask_cors_env.core.environments import DEVELOPMENT
 
 #: Variables that are read here: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 _NAME = "OTEL_SERVICE_NAME"
@@ -41,7 +40,7 @@ def open_log(  # noqa: PLR0913 - what a log depends on
         processors: The app's own, run on every event.
     """
     attributes = resource_attributes(environ.get(_ATTRIBUTES, ""))
-    chosen = _format(settings, environment)
+    chosen = _format(settings)
     return AuditLog(
         open_sink(settings["AUDIT_SINK"]),
         service=environ.get(_NAME) or attributes.get("service.name") or name,
@@ -58,12 +57,12 @@ def open_log(  # noqa: PLR0913 - what a log depends on
     )
 
 
-def _format(settings: Mapping[str, Any], environment: str) -> str:
-    """``json`` or ``console``; the setting's ``auto`` is for people where there is one."""
+def _format(settings: Mapping[str, Any]) -> str:
+    """Return ``json`` or ``console``; the setting's ``auto`` is for people where there is one."""
     chosen: str = settings["AUDIT_FORMAT"]
     if chosen != "auto":
         return chosen
-    return "console" if environment == DEVELOPMENT and is_terminal(settings["AUDIT_SINK"]) else "json"
+    return "console" if is_terminal(settings["AUDIT_SINK"]) else "json"
 
 
 def _facts(settings: Mapping[str, Any], chosen: str) -> dict[str, Any]:

@@ -154,6 +154,7 @@ def _decision(event: Mapping[str, Any]) -> str:
         f"refused: {get('cors.offending')}" if get("cors.offending") else "",
         f"nearest: {get('cors.near.rule')} ({get('cors.near.difference')})" if get("cors.near.rule") else "",
         f"notes: {get('cors.notes')}" if get("cors.notes") else "",
+        f"raised: {get('error.type')}" if get("error.type") else "",
     ]
     hint = get("cors.remedy.hint")
     return "; ".join(part for part in parts if part) + (f". {hint}" if hint else "")

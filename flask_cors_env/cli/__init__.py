@@ -73,13 +73,22 @@ def _of_a_policy(command: Callable[..., None]) -> Callable[..., None]:
 
 @cors.command()
 @_of_a_policy
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.pass_context
-def check(ctx: click.Context, *, as_environment: str | None, no_app: bool, as_plain_json: bool) -> None:
-    """Judge the policy; exit 1 and name every problem if it cannot be used, 2 if the app cannot be read."""
+def check(
+    ctx: click.Context, *, as_environment: str | None, no_app: bool, strict: bool, as_plain_json: bool
+) -> None:
+    """
+    Judge the policy and say who is allowed.
+
+    Exit 1 and name every problem if the policy cannot be used, 2 if there is no app or it cannot be read.
+    """
     from flask_cors_env.cli import checks, loading  # noqa: PLC0415 - see above
 
     app, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
-    checks.echo(state.built, () if app is None else state.advice(), as_plain_json=as_plain_json)
+    found = checks.checked(state.built, () if app is None else state.advice())
+    checks.echo(found, as_plain_json=as_plain_json)
+    ctx.exit(1 if strict and found.warnings else 0)
 
 
 @cors.command()
@@ -120,10 +129,19 @@ def schema(*, events: bool) -> None:
     click.echo(as_json(schema_of_events() if events else json_schema()))
 
 
+def _origin(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the origin that is asked about, as a browser sends it."""
+    from flask_cors_env.cli import names  # noqa: PLC0415 - see above
+
+    return names.origin(ctx, parameter, value)
+
+
 def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """The path or URL that is asked about, which a browser has to be able to ask for."""
+    """Return the path or URL that is asked about: a browser has to be able to ask for it."""
     from flask_cors_env.web.wsgi import placed  # noqa: PLC0415 - see above
 
+    if "://" not in value and not value.startswith("/"):
+        raise click.BadParameter(f"{value!a} is no path. Did you mean: {f'/{value}'!a}?")
     try:
         placed(value, {})
     except ValueError:
@@ -133,8 +151,9 @@ def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> s
 
 @cors.command()
 @click.argument("path", callback=_readable)
-@click.option("--origin", required=True, help="The page's origin.")
+@click.option("--origin", required=True, callback=_origin, help="The page's origin.")
 @click.option("--method", default="GET", show_default=True, help="As the page's script names it.")
+@click.option("--credentials", is_flag=True, help="The page asks with cookies: credentials: 'include'.")
 @click.option(
     "--header",
     "headers",
@@ -149,6 +168,7 @@ def explain(  # noqa: PLR0913 - one parameter an option
     path: str,
     origin: str,
     method: str,
+    credentials: bool,
     headers: tuple[str, ...],
     as_environment: str | None,
     no_app: bool,
@@ -157,14 +177,56 @@ def explain(  # noqa: PLR0913 - one parameter an option
     """
     Say what is decided about a page's request for PATH, and what to change for another outcome.
 
-    Where the app routes by host, PATH is a whole URL.
+    PATH is a whole URL where the app routes by host, or where the page may be of the app's own origin.
     """
     from flask_cors_env.cli import loading, steps  # noqa: PLC0415 - see above
 
     _, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
-    decisions = state.decisions(origin, method, path, headers)
-    found = steps.of(origin, method, path, headers, decisions, state.policy)
+    decisions = state.decisions(origin, method, path, headers, credentialed=credentials)
+    found = steps.of(method, path, decisions, state.policy)
     steps.echo(found, as_plain_json=as_plain_json)
+
+
+@cors.command()
+@click.argument("sentence", metavar="SENTENCE")
+@click.option("--origin", callback=_origin, help="The page's origin, where the sentence does not tell it.")
+@click.option("--method", help="The request's method, likewise.")
+@click.option("--header", help="A request header that the page's script sets, likewise.")
+@click.option("--credentials", is_flag=True, help="The page asks with cookies.")
+@click.option("--log", "logs", multiple=True, metavar="FILE", help="Ask this log instead of the policy.")
+@_of_a_policy
+@click.pass_context
+def why(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    sentence: str,
+    origin: str | None,
+    method: str | None,
+    header: str | None,
+    credentials: bool,
+    logs: tuple[str, ...],
+    as_environment: str | None,
+    no_app: bool,
+    as_plain_json: bool,
+) -> None:
+    """
+    Say what a browser's console line is about, and what to change. Exit 1 where no cause is known.
+
+    SENTENCE is pasted from the console of Chromium, Firefox or Safari, in quotes.
+    """
+    from flask_cors_env.cli import consoles, loading  # noqa: PLC0415 - see above
+
+    try:
+        told = consoles.parse(sentence, origin=origin, method=method, header=header)
+        if logs:
+            found = consoles.by_log(told, logs)
+        else:
+            _, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
+            found = consoles.by_policy(told, state, credentials=credentials)
+    except consoles.UnknownError as error:
+        click.echo(error, err=True)
+        ctx.exit(1)
+    consoles.echo(found, as_plain_json=as_plain_json)
 
 
 @cors.command()

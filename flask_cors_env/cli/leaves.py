@@ -38,6 +38,12 @@ def _row(leaf: Leaf) -> tuple[str, ...]:
     return leaf.resource or _APP, leaf.setting.lower(), leaf.value, leaf.source, "; ".join(leaf.hides)
 
 
+def unseen(built: Built) -> list[Leaf]:
+    """Return the values that only flask's own loading of a file supplied; their sources are unmarked."""
+    marked = ((leaf, _marked(built, leaf)) for leaf in built.leaves)
+    return [leaf for leaf, mark in marked if mark.source.endswith(_UNSEEN)]
+
+
 def _marked(built: Built, leaf: Leaf) -> Leaf:
     """*leaf*, saying so where its only source is a file that no WSGI server reads."""
     is_flasks = leaf.source.rpartition(" in ")[2] in built.flasks

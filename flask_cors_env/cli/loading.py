@@ -19,6 +19,8 @@ from flask_cors_env.web.scopes import marked_views
 from flask_cors_env.web.state import KEY, State, govern_marked_views, state_for_command
 
 _WITHOUT_APP = "Not read: its config, arguments, decorators and blueprints. Without it: --no-app"
+_NO_APP = "There is no app to judge: no app.py or wsgi.py stands here, and nothing names another"
+_NO_APP_REMEDY = "Name it: flask --app NAME cors ... To judge the environment alone: --no-app"
 _NO_CORS = (
     "has no CORS: nothing calls CORS(app) or init_app(app), no view has @cross_origin, so it sends no field"
 )
@@ -64,10 +66,21 @@ def judged(
         as_plain_json: Whether problems are printed as JSON.
     """
     with ending(ctx, bad=1, as_plain_json=as_plain_json):
-        app = None if no_app else loaded(ctx, _WITHOUT_APP)
+        app = None if no_app else _required(loaded(ctx, _WITHOUT_APP))
         if app is not None and KEY not in app.extensions:
             _adopt(app)
         return app, state_for_command(app, as_environment)
+
+
+def _required(app: Flask | None) -> Flask:
+    """Return *app*; raises UnreadError where there is none: what was not seen is not judged."""
+    if app is None:
+        raise UnreadError(
+            Problem(
+                "app-absent", "FLASK_APP", "FLASK_APP", "the working directory", _NO_APP, None, _NO_APP_REMEDY
+            )
+        )
+    return app
 
 
 def _adopt(app: Flask) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from flask_cors_env.answers.candidate import of_file
+from flask_cors_env.answers.candidate import LOG, of_file
 from flask_cors_env.answers.replay import Judged, Outcome, Replay, replay
 from flask_cors_env.answers.words import counted
 from flask_cors_env.audit.event import clean
@@ -51,7 +51,8 @@ def command(  # noqa: PLR0913 - one parameter an option
     """Try another policy on a log's requests. Exit 1 if one that is allowed may be refused."""
     told = asking.ask(logs, reading, service)
     try:
-        built = of_file(file, asking.environment(told, environment))
+        because = LOG if environment is None else f"--env={environment}"
+        built = of_file(file, asking.environment(told, environment), because)
     except CORSConfigError as error:
         echo(str(error), err=True)
         ctx.exit(2)

@@ -15,6 +15,7 @@ from flask_cors_env.answers.words import counted
 from flask_cors_env.audit.event import clean
 from flask_cors_env.cli.render import as_json, table
 from flask_cors_env.config.build import Built
+from flask_cors_env.core.policy import Resource
 from flask_cors_env.testing.browser.requests import has_userinfo, parse_url
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Probe:
         asked: How many requests were answered.
         left: How many were not sent, for their number.
         unreached: Resources for which there is no path to ask.
+        nobody: The resources that were asked and allow nobody.
+        somebody: Whether a resource was asked that allows somebody.
         failure: Why the server could not be asked; None where it could.
     """
 
@@ -43,6 +46,8 @@ class Probe:
     asked: int = 0
     left: int = 0
     unreached: list[str] = field(default_factory=list)
+    nobody: list[str] = field(default_factory=list)
+    somebody: bool = False
     failure: str | None = None
 
     @property
@@ -53,7 +58,9 @@ class Probe:
     @property
     def status(self) -> int:
         """The command's exit status."""
-        return 2 if self.failure is not None or not self.asked else int(self.differing > 0)
+        if self.failure is not None or not self.asked:
+            return 2
+        return 1 if self.differing else 0 if self.somebody else 2
 
 
 class Asking(NamedTuple):
@@ -89,9 +96,19 @@ def probe(state: State, app: Flask | None, url: str, asking: Asking) -> Probe:
         found = prober.places(_rules(app))
         made.unreached = prober.unreached(found)
         places = list(found.values())
+    for place in places:
+        resource = prober.governing(place)
+        if resource is not None and _allows_nobody(resource):
+            made.nobody.append(resource.name)
+        else:
+            made.somebody |= resource is not None
     questions = [question for place in places for question in prober.questions(place, get=asking.get)]
     ask_all(made, prober, questions, asking)
     return made
+
+
+def _allows_nobody(resource: Resource) -> bool:
+    return not resource.origins and resource.origin_function is None
 
 
 def _rules(app: Flask | None) -> Iterator[tuple[str, set[str]]]:
@@ -122,6 +139,12 @@ def echo(made: Probe, *, as_plain_json: bool) -> None:
         click.echo("There is nothing to ask: no resource is enabled, or none has a path", err=True)
     if made.left:
         click.echo(f"{counted(made.left, 'request')} not sent; see --limit", err=True)
+    for name in made.nobody:
+        click.echo(
+            f"{clean(name)} allows nobody, so there was nothing to compare: "
+            "a server without CORS answers the same",
+            err=True,
+        )
     for name in made.unreached:
         click.echo(f"{clean(name)} is not asked: no path leads to it; see --path", err=True)
     click.echo(as_json(as_value(made)) if as_plain_json else "\n".join(lines(made)))
@@ -146,6 +169,8 @@ def _row(finding: Finding) -> tuple[str, ...]:
 
 
 def _word(made: Probe) -> str:
+    if made.asked and made.failure is None and not made.somebody and not made.differing:
+        return "nothing to compare"
     return {0: "agrees", 1: "differs"}.get(made.status, "not asked" if not made.asked else "not all asked")
 
 
@@ -167,6 +192,7 @@ def as_value(made: Probe) -> dict[str, Any]:
         "environment": made.built.environment.name,
         "requests": {**_numbers(made), "not_sent": made.left},
         "unreached": made.unreached,
+        "nobody": made.nobody,
         "failure": made.failure,
         "findings": list(map(_told, made.findings)),
     }

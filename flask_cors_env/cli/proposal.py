@@ -57,7 +57,7 @@ def command(  # noqa: PLR0913 - one parameter an option
 def _lines(found: Suggestion, form: str) -> Iterator[str]:
     """The policy, and beneath it, as comments, what it does without and its proof."""
     yield toml_file(found.tree) if form == "toml" else env_file(found.variables)
-    yield from (f"# {line}" for line in (*_dropped(found), *_lacking(found), _proof(found)))
+    yield from (f"# {line}" for line in (*_dropped(found), *_lacking(found), *_changed(found), _proof(found)))
 
 
 def _dropped(found: Suggestion) -> Iterator[str]:
@@ -75,6 +75,16 @@ def _lacking(found: Suggestion) -> Iterator[str]:
         yield f"not narrowed: {clean(name)}, which the program itself declares"
 
 
+def _changed(found: Suggestion) -> Iterator[str]:
+    """Say what `replay` will find since the policy changed within the log; nothing where it finds nothing."""
+    allowed, refused = (found.whole.requests(outcome) for outcome in (Outcome.ALLOWED, Outcome.REFUSED))
+    if allowed or refused > found.lost:
+        yield (
+            f"the policy changed within the log: replay of this finds {counted(allowed, 'request')} "
+            f"newly allowed and {refused} newly refused, as today's policy does"
+        )
+
+
 def _proof(found: Suggestion) -> str:
     kept, opened = found.proof.requests(Outcome.SAME), sum(judged.shape.requests for judged in found.opened)
     where = f"{found.built.policy.id} by the rules of {found.built.environment.name}"
@@ -90,7 +100,11 @@ def _as_value(found: Suggestion) -> dict[str, Any]:
         "variables": found.variables,
         "file": found.tree,
         "dropped": [Entry._asdict(entry) for entry in found.dropped],
-        "requests": {"kept": found.proof.requests(Outcome.SAME), "lost": found.lost},
+        "requests": {
+            "kept": found.proof.requests(Outcome.SAME),
+            "lost": found.lost,
+            **{outcome.value: found.whole.requests(outcome) for outcome in Outcome},
+        },
         "not_kept": [line._asdict() for line in gathered(found.unkept)],
         "program": list(found.programs),
     }

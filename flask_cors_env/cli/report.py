@@ -29,7 +29,11 @@ _STANDS = {True: "yes", False: "no longer", None: "not told"}
 @asking.LOGS
 @click.option("--resource", metavar="NAME", help="Only what this resource decided.")
 @click.option("--origin", metavar="ORIGIN", help="Only requests of this origin.")
-@click.option("--reason", metavar="REASON", help="Only decisions with this one among their reasons.")
+@click.option(
+    "--reason",
+    metavar="REASON",
+    help="Only decisions with this one among their reasons.",
+)
 @click.option("--top", default=10, show_default=True, type=click.IntRange(1), help="Lines of each table.")
 @reads
 @click.option(
@@ -107,6 +111,7 @@ def as_value(made: Report) -> dict[str, Any]:
         "no_browser": _values(made.scripts),
         "perhaps_no_browser": made.unclear,
         "timeline": _values(made.turns),
+        "disagreeing": _values(made.disagreements),
         "integrity": {
             "records": account.records,
             "writers": len(account.writers),
@@ -168,6 +173,17 @@ def _summary(made: Report) -> Iterator[str]:
     told = ", ".join(f"{count:,} {_PAST[verdict]}" for verdict, count in counts.items() if count)
     between = f", {_when(made.first)} to {_when(made.last)} UTC" if made.first else ""
     yield f"{counted(sum(counts.values()), 'decision')}{between}: {told or 'none'}"
+    yield from _disagreeing(made)
+
+
+def _disagreeing(made: Report) -> Iterator[str]:
+    for one in made.disagreements:
+        policies = " and ".join(map(asking.safe, one.policies))
+        yield (
+            f"Processes of {asking.safe(one.service)} disagree since {_when(one.since)}: {policies} decide, "
+            f"and a changed file is rejected ({asking.safe(one.error)}). "
+            "Mend the file, then restart every process."
+        )
 
 
 def _sections(made: Report) -> Iterator[_Section]:
@@ -175,7 +191,8 @@ def _sections(made: Report) -> Iterator[_Section]:
         "Denied",
         ("REQUESTS", "CLIENTS", "ORIGIN", "REQUEST", "RESOURCE", "WHY", "CHANGE", "LAST"),
         [
-            (r.requests, r.clients, r.origin, r.kind, r.resource, _why(r.reasons, r.offending), r.variable,
+            (r.requests, r.clients, r.origin, r.kind, r.resource, _why(r.reasons, r.offending),
+             r.variable or r.hint,
              _when(r.last))
             for r in made.refusals
         ],
@@ -188,7 +205,7 @@ def _sections(made: Report) -> Iterator[_Section]:
     yield _Section(
         "Denied by route",
         ("REQUESTS", "ROUTE", "RESOURCE", "WHY", "LAST"),
-        [(r.requests, r.route, r.resource, r.reasons, _when(r.last)) for r in made.routes],
+        [(r.requests, r.text, r.resource, r.reasons, _when(r.last)) for r in made.routes],
     )
     yield _Section(
         "Let in",

@@ -11,8 +11,9 @@ from flask_cors_env.cli.render import heading, pairs
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision
 from flask_cors_env.core.policy import Policy
-from flask_cors_env.core.reason import Verdict
-from flask_cors_env.core.request import Kind, page_requests
+from flask_cors_env.core.protocol import normalize_method
+from flask_cors_env.core.reason import Note, Reason, Verdict
+from flask_cors_env.core.request import Kind
 
 
 class Step(NamedTuple):
@@ -31,21 +32,14 @@ class Step(NamedTuple):
     others: tuple[str, ...] = ()
 
 
-def of(  # noqa: PLR0913, PLR0917 - one parameter an option
-    origin: str,
-    method: str,
-    path: str,
-    headers: Sequence[str],
-    decisions: Sequence[Decision],
-    policy: Policy,
-) -> list[Step]:
-    """What was decided about each request; an actual one follows only a preflight that is allowed."""
-    requests = page_requests(origin, method, path, headers)
-    lines = [
-        f"{r.method} {r.path}" + (f" for {r.requested_method}" if r.requested_method else "")
-        for r in requests
+def of(method: str, path: str, decisions: Sequence[Decision], policy: Policy) -> list[Step]:
+    """Return what is decided about each request; an actual one follows only a preflight that is allowed."""
+    method = normalize_method(method)
+    lines = {Kind.PREFLIGHT: f"OPTIONS {path} for {method}"}
+    found = [
+        Step(lines.get(decision.kind, f"{method} {path}"), decision, _others(decision, policy))
+        for decision in decisions
     ]
-    found = [Step(line, one, _others(one, policy)) for line, one in zip(lines, decisions, strict=True)]
     return found[:1] if found[0].decision.verdict is Verdict.DENY else found
 
 
@@ -105,7 +99,7 @@ def _lines(step: Step) -> Iterator[str]:
             *((name, value) for name, value in decision.fields),
             ("Vary", ", ".join(decision.vary)),
             ("other views", _told_of_others(step)),
-            ("remedy", decision.remedy_hint if decision.verdict is Verdict.DENY else ""),
+            ("remedy", decision.remedy_hint if _is_wanted(decision) else ""),
         ]
     )
 
@@ -116,12 +110,21 @@ def _told_of_others(step: Step) -> str:
     return f"{', '.join(step.others)} of this URL have different policies; so browsers cache nothing of this"
 
 
+def _is_wanted(decision: Decision) -> bool:
+    """Whether a reader may want another outcome: the page reads nothing, or something is noted."""
+    if decision.verdict is Verdict.SKIP:
+        return Reason.DISABLED in decision.reasons or Reason.ROUTE_EXEMPT in decision.reasons
+    return decision.verdict is Verdict.DENY or any(note.remedy is not None for note in decision.notes)
+
+
 def _answer(decision: Decision) -> str:
     if decision.status is not None:
         return f"{int(decision.status)}, at once"
     if decision.kind is Kind.PREFLIGHT:
         return "the app's"
-    shared = decision.verdict is Verdict.ALLOW
+    is_own = Reason.SAME_ORIGIN in decision.reasons
+    is_hidden = Note.CREDENTIALS_NOT_ALLOWED in decision.notes
+    shared = is_own or (decision.verdict is Verdict.ALLOW and not is_hidden)
     return "the app's, which the page may read" if shared else "the app's, which the browser withholds"
 
 

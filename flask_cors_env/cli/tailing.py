@@ -20,10 +20,11 @@ from flask_cors_env.answers.following import Follower
 from flask_cors_env.answers.lines import Found, Grammar, Record
 from flask_cors_env.answers.seals import Seals
 from flask_cors_env.answers.words import unproved
-from flask_cors_env.audit.event import DECISION, unescape
+from flask_cors_env.audit.event import DECISION, POLICY_CHANGED, POLICY_LOADED, POLICY_REJECTED, unescape
 from flask_cors_env.audit.render import render_console
 from flask_cors_env.audit.seal import Key
-from flask_cors_env.cli import asking
+from flask_cors_env.cli import asking, names
+from flask_cors_env.cli.asking import safe
 from flask_cors_env.cli.reading import KEY, PREFIX
 from flask_cors_env.cli.render import as_json_line, echo
 from flask_cors_env.core.reason import Reason, Verdict
@@ -38,7 +39,7 @@ _PAUSE = 0.2
     "-n", "count", default=10, show_default=True, type=click.IntRange(0), help="How many to begin with."
 )
 @click.option("--deny", "denials", is_flag=True, help="Denials only.")
-@click.option("--origin", help="Requests of this origin only.")
+@click.option("--origin", callback=names.origin, help="Requests of this origin only.")
 @click.option("--resource", help="What this resource governs only.")
 @click.option("--reason", help="Decisions with this one among their reasons only.")
 @PREFIX
@@ -64,13 +65,48 @@ def command(  # noqa: PLR0913 - one parameter an option
         records = (
             followed(log, count, wanted, grammar) if key is None else proved(log, count, wanted, grammar, key)
         )
+        workers = Workers()
         for record in records:
             echo(as_json_line(record) if as_plain_json else sentence(record))
+            told = workers.disagree(record)
+            if told:
+                click.echo(told, err=as_plain_json)
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:
         # what is left in the buffer is nobody's, and must not be tried again when the interpreter ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Workers:
+    """Which policy each process of each app decides by, and which of them reject a file."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, dict[str, str]] = {}
+        self._rejecting: dict[str, set[str]] = {}
+        self._told: set[tuple[str, ...]] = set()
+
+    def disagree(self, record: Record) -> str:
+        """Return a sentence where processes decide differently while a file is rejected; else ""."""
+        service, policy = str(record.get("service.name", "")), record.get("cors.policy.id")
+        writer = str(record.get("log.record.uid", "")).rpartition("-")[0]
+        rejecting = self._rejecting.setdefault(service, set())
+        event = event_of(record)
+        if event == POLICY_REJECTED:
+            rejecting.add(writer)
+        elif event in {POLICY_CHANGED, POLICY_LOADED}:
+            rejecting.discard(writer)
+        if policy is not None:
+            self._held.setdefault(service, {})[writer] = str(policy)
+        policies = tuple(sorted(set(self._held.get(service, {}).values())))
+        if not rejecting or len(policies) < 2 or (service, *policies) in self._told:  # noqa: PLR2004 - several
+            return ""
+        self._told.add((service, *policies))
+        both = " and ".join(map(safe, policies))
+        return (
+            f"Processes of {safe(service)} disagree: {both} decide, and a changed file is rejected. "
+            "Mend the file, then restart every process."
+        )
 
 
 class Wanted(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from flask_cors_env.answers.blame import Blame, Cause, Since, Turn, blame, question
+from flask_cors_env.answers.blame import Blame, Cause, Since, Standing, Turn, blame, question
 from flask_cors_env.answers.words import counted
 from flask_cors_env.audit.event import clean
 from flask_cors_env.cli import asking
@@ -50,7 +50,9 @@ def _lines(found: Blame) -> Iterator[str]:
     for since in found.since:
         yield from _end(since, several=several)
     if not found.since:
-        yield f"{clean(found.origin)} is not let in"
+        unknown = {turn.standing for turn in found.turns} == {Standing.UNKNOWN}
+        known = "is not let in" if not unknown else "came, and what was read of the log does not tell more"
+        yield f"{clean(found.origin)} {known}"
 
 
 def _row(turn: Turn, *, several: bool) -> tuple[str, ...]:
@@ -78,7 +80,10 @@ def _end(since: Since, *, several: bool) -> Iterator[str]:
     last = f", the last at {asking.when(since.last)}" if since.last else ""
     yield f"let in to {_where(turn, several=several)} by {entry}"
     yield f"  {begun} {asking.when(turn.at)} ({_cause(turn)})"
-    yield f"  {counted(since.requests, 'request')} allowed{last}"
+    if since.requests:
+        yield f"  {counted(since.requests, 'request')} allowed{last}"
+    else:
+        yield "  so says the policy; what was read of the log holds no allowed request of this origin"
 
 
 def _cause(turn: Turn) -> str:

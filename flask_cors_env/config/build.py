@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any, NamedTuple
 
+from flask_cors_env.config.advice import ResourceAdvice, Standing
 from flask_cors_env.config.environment import Environment, detect
 from flask_cors_env.config.errors import CORSConfigError, Fault, Problem, shown
 from flask_cors_env.config.files import blame_lines, read_env_file, read_policy_file
@@ -38,20 +39,21 @@ from flask_cors_env.config.layers import (
     read_arguments,
     read_variables,
 )
-from flask_cors_env.config.objections import objection, objection_to_remedy
+from flask_cors_env.config.objections import objection_to_remedy
 from flask_cors_env.config.remedies import suited
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
 from flask_cors_env.config.settings import CLOSES_PUBLIC, SETTINGS, default, loopback_origins
 from flask_cors_env.config.shown import spelled, written
 from flask_cors_env.config.sources import Merged, Stack, merge
 from flask_cors_env.config.texts import Texts
-from flask_cors_env.config.values import AUTO, OriginValue, scalar
+from flask_cors_env.config.values import OriginValue, scalar
 from flask_cors_env.core.environments import DEVELOPMENT, PRODUCTION
 from flask_cors_env.core.fields import DEFAULT, SPELLED
 from flask_cors_env.core.header_names import HeaderNames
-from flask_cors_env.core.origin import ANY
+from flask_cors_env.core.origin import ANY, Origins
 from flask_cors_env.core.path import PathPattern, overlaps, parse_path
 from flask_cors_env.core.policy import Policy, Resource, contradictions, path_entries
+from flask_cors_env.core.remedy import Advice
 
 _EVERYWHERE = (parse_path("/*"),)
 _VARIABLE = re.compile(r"CORS_\w+", re.ASCII | re.IGNORECASE)
@@ -59,6 +61,10 @@ _ON_FALLBACK = "On your own machine: CORS_ENV=development, or flask run --debug.
 _MOST_RESOURCES, _MOST_ORIGINS = 10_000, 100_000
 _FEWER = "Write patterns: /api/*, https://*.example.com; or pass a function as origins"
 _EVERYONE = OriginValue((ANY,))
+
+
+#: Stands for a resource that does not exist yet.
+_OUTSIDE = "<NAME>"
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ class Inputs:
         config: The app's configuration.
         arguments: Where arguments were given, and which: the weaker first.
         environment: The ``environment=`` argument, or None.
+        known: The environment, where it was found before; None where it is to be detected.
         debug: ``app.debug``.
         testing: ``app.testing``.
         command: Whether a command asks, not a server.
@@ -113,6 +120,7 @@ class Inputs:
     config: Mapping[str, Any] = field(default_factory=dict)
     arguments: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     environment: str | None = None
+    known: Environment | None = None
     debug: bool = False
     testing: bool = False
     command: bool = False
@@ -186,6 +194,11 @@ class Built:
         """Every value, with where it comes from and what it hides."""
         return tuple(self.draft.leaves())
 
+    @functools.cached_property
+    def nobody(self) -> tuple[Problem, ...]:
+        """The warning that the policy allows nobody, unless that is in writing; else nothing."""
+        return tuple(self.draft.nobody())
+
 
 class _Finding(NamedTuple):
     """A problem, and how bad it is in the environment that judges."""
@@ -215,9 +228,10 @@ def build(inputs: Inputs, *, as_environment: str | None = None) -> Built:
     findings = list(draft.findings())
     errors = _of_level(findings, Level.ERROR)
     if errors:
-        raise CORSConfigError(errors, str(environment), fallback=environment.fallback)
+        warnings = _of_level(findings, Level.WARN)
+        raise CORSConfigError(errors, str(environment), fallback=environment.fallback, warnings=warnings)
     return Built(
-        policy=Policy(draft.governed, environment=environment.name),
+        policy=Policy(draft.governed, environment=environment.name, outside=draft.outside.resource),
         bases=draft.bases,
         environment=environment,
         warnings=_of_level(findings, Level.WARN),
@@ -271,7 +285,7 @@ class _Sources:
         named = _guide([config, process, own], "ENV_FILE")
         env_file = [read_env_file(s.value, s.top, around, inputs.texts) for s in named if s.value]
         guides = [config, *env_file, process, own, asked]
-        self.environment = detect(_named(guides), inputs)
+        self.environment = inputs.known or detect(_named(guides), inputs)
         files = [stack for stack in _guide(guides, "CONFIG_FILE") if stack.value]
         policy_file = [read_policy_file(s.value, self.environment.name, s.top, inputs.texts) for s in files]
         self.files = tuple(stack.value for stack in (*named, *files) if stack.value)
@@ -332,16 +346,22 @@ class _Part:
         resource: What comes of it.
     """
 
-    def __init__(self, name: str, owners: tuple[Path, ...], merged: Merged, environment: Environment) -> None:
+    def __init__(
+        self,
+        name: str,
+        owners: tuple[Path, ...],
+        merged: Merged,
+        environment: str,
+        advise: Callable[[_Part], Advice],
+    ) -> None:
         self.name = name
         self.owners = owners
         self.stacks = ChainMap(*(merged.owners.get(owner, {}) for owner in owners))
-        self._environment = environment.name
-        self._is_fallback = environment.fallback
+        self._environment = environment
         own = self.stacks.maps[0]
         self.closed_by = [s for s in CLOSES_PUBLIC if s in own and own[s].value is not False]
         self.is_public = bool(self.value("PUBLIC")) and not (is_scope(owners[0]) and self.closed_by)
-        self.resource = self._resource()
+        self.resource = self._resource(advise(self))
 
     def value(self, setting: str) -> Any:
         """Return the value that holds: of a faulty one what is right of it, else the default."""
@@ -352,7 +372,23 @@ class _Part:
         """Give *fault* the place of *setting*, which somebody set."""
         return self.stacks[setting].top.problem(fault, rule)
 
-    def _resource(self) -> Resource:
+    @property
+    def terms(self) -> tuple[bool, frozenset[str]]:
+        """On which terms its values are judged: whether with credentials, and which rules are off."""
+        return bool(self.value("ALLOW_CREDENTIALS")) and not self.is_public, self.value("UNSAFE_ALLOW")
+
+    @property
+    def origins(self) -> OriginValue:
+        """The value of its origins; that of PUBLIC aside."""
+        return self._origins(credentials=self.terms[0])
+
+    @property
+    def owner(self) -> Path:
+        """Where a new value of it belongs: itself, or the app, where no variable can name it."""
+        owners = (owner for owner in self.owners if not is_scope(owner))
+        return next(owner for owner in owners if not owner or not owner[1].startswith("/"))
+
+    def _resource(self, advice: Advice) -> Resource:
         credentials = self.value("ALLOW_CREDENTIALS") and not self.is_public
         origins = _EVERYONE if self.is_public else self._origins(credentials=credentials)
         fields: dict[str, Any] = {
@@ -368,15 +404,7 @@ class _Part:
         for setting, (attribute, of, *_) in SPELLED.items():
             if attribute not in fields:
                 fields[attribute] = of.parse(self.value(setting))
-        return Resource(
-            name=self.name,
-            pinned=self._pinned(),
-            names=self._names(),
-            objection=self._objection,
-            first=_ON_FALLBACK if self._is_fallback else "",
-            prefix=self._prefix(),
-            **fields,
-        )
+        return Resource(name=self.name, advice=advice, **fields)
 
     def _paths(self) -> tuple[PathPattern, ...]:
         """Return its own paths: none are inherited."""
@@ -401,38 +429,6 @@ class _Part:
         settings = {"ALLOW_HEADERS"} if self.is_public else {"ORIGINS", "ALLOW_HEADERS"}
         return frozenset(settings - self.stacks.keys() if self._environment == DEVELOPMENT else ())
 
-    def _pinned(self) -> dict[str, str]:
-        """Return the places of values that no variable of its own decides: a remedy names the place."""
-        entries = {setting: stack.top for setting, stack in self.stacks.items()}
-        return {
-            s: f"{e.variable} {'of' if e.kind is Kind.ARGUMENTS else 'in'} {e.source}"
-            for s, e in entries.items()
-            if not _is_variable(e)
-        }
-
-    def _names(self) -> dict[str, str]:
-        """Return the variables that decide, by setting, as they were spelled."""
-        return {s: stack.top.variable for s, stack in self.stacks.items() if _is_variable(stack.top)}
-
-    def _objection(self, setting: str, value: str) -> str | None:
-        """Say why *value* cannot be added to *setting*; None where it can."""
-        if setting in CLOSES_PUBLIC and self.is_public:
-            return "The resource is public, which allows GET and HEAD alone."
-        if setting == "METHODS" and AUTO in self.value(setting):
-            return "Only methods that are routed are allowed: add a route that takes it."
-        return objection(
-            setting,
-            value,
-            environment=self._environment,
-            unsafe=self.value("UNSAFE_ALLOW"),
-            credentials=self.value("ALLOW_CREDENTIALS"),
-        )
-
-    def _prefix(self) -> str:
-        """Return what its variables begin with; for a view, those of the resource that it inherits from."""
-        owner = next(owner for owner in self.owners if not is_scope(owner))
-        return f"{full_name(owner)}__" if owner else PREFIX
-
 
 class _Draft:
     """
@@ -444,25 +440,107 @@ class _Draft:
         governed: Those that the policy has.
     """
 
-    def __init__(self, merged: Merged, environment: Environment, inputs: Inputs) -> None:
+    def __init__(self, merged: Merged, found: Environment, inputs: Inputs) -> None:
         self._merged = merged
-        self._environment = environment.name
+        self._environment = environment = found.name
+        self._fallback = found.fallback
         self._inputs = inputs
+        self._sources = {scope.name: scope.source for scope in inputs.scopes}
         self._place_log()
-        self.app = {s.name: default(s.name, environment.name) for s in SETTINGS if s.for_app}
+        self.app = {s.name: default(s.name, environment) for s in SETTINGS if s.for_app}
         self.app |= {name: stack.value for name, stack in merged.app.items() if stack.value is not None}
         owners: dict[str, tuple[Path, ...]] = {
             owner[1]: (owner, ()) for owner in sorted(merged.owners) if owner and not is_scope(owner)
         } or {DEFAULT: ((),)}
-        self._bases = [_Part(name, of, merged, environment) for name, of in owners.items()]
+        self._bases = [_Part(name, of, merged, environment, self._advice) for name, of in owners.items()]
         for scope in inputs.scopes:
             inherited = owners.get(scope.base or "", ((),))  # no resource is called nothing
             owners[scope.name] = ((RESOURCES, scope.name), *inherited)
-        scoped = [_Part(scope.name, owners[scope.name], merged, environment) for scope in inputs.scopes]
+        scoped = [
+            _Part(scope.name, owners[scope.name], merged, environment, self._advice)
+            for scope in inputs.scopes
+        ]
         self._parts = [*self._bases, *scoped]
         self._governed = self._parts if inputs.whole else scoped
         self.bases = tuple(part.resource for part in self._bases)
         self.governed = tuple(part.resource for part in self._governed)
+        own = (RESOURCES, _OUTSIDE)
+        self.outside = _Part(_OUTSIDE, (own, ()), merged, environment, self._advice)
+
+    def _advice(self, part: _Part) -> Advice:
+        return ResourceAdvice(
+            environment=self._environment,
+            fallback=self._fallback,
+            look=functools.partial(self._standing, part),
+            level=functools.partial(self._level_of_new, part),
+            why_no_credentials=functools.partial(self._why_no_credentials, part),
+            public=part.is_public,
+            has_credentials=lambda: any(credentials for credentials, _ in self._terms_of_new(part)),
+            why_no_resource=self._why_no_resource,
+        )
+
+    def _why_no_resource(self) -> str | None:
+        """Say why a resource for another path would not help; None where it would."""
+        if not self._inputs.whole:
+            return "Nothing governs the path: call CORS(app), or decorate the view with @cross_origin."
+        found = (f.problem for f in self._against_rules(self.outside, set()) if f.level is Level.ERROR)
+        problem = next(chain(_contradictory(self.outside), found), None)
+        if problem is None:
+            return None
+        cause = f"{problem.variable} {problem.sentence}"
+        return f"A resource for the path would inherit what is refused: {cause} Change that first."
+
+    def _standing(self, part: _Part, setting: str) -> Standing:
+        """Say how a setting stands: a switch is changed on the resource itself, a list where it stands."""
+        value = part.origins if setting == "ORIGINS" else part.value(setting)
+        is_flag, is_new = isinstance(value, bool), part.name == _OUTSIDE
+        stack = part.stacks.get(setting)
+        if stack is not None and (setting in part.stacks.maps[0] or not (is_flag or is_new)):
+            return Standing(stack.top, part.owners[0], value)
+        if is_new and setting == "ORIGINS":
+            value = OriginValue()
+        source = self._sources.get(part.name, "") if is_flag else ""
+        return Standing(None, part.owner, value, source)
+
+    def _level_of_new(self, part: _Part, rule: Rule) -> Level:
+        """Say how bad a new origin is that breaks *rule*, in the worst of the resources that would get it."""
+        terms = self._terms_of_new(part)
+        levels = [self._level(rule, unsafe, credentials=credentials) for credentials, unsafe in terms]
+        return max(levels, key=list(Level).index)
+
+    def _terms_of_new(self, part: _Part) -> set[tuple[bool, frozenset[str]]]:
+        """Say on which terms a new origin of *part* would be judged: those of all that would get it."""
+        stack = None if part.name == _OUTSIDE else part.stacks.get("ORIGINS")
+        key = part.owner if stack is None else id(stack)
+        return self._sharing.get(key) or {part.terms}
+
+    @functools.cached_property
+    def _sharing(self) -> dict[object, set[tuple[bool, frozenset[str]]]]:
+        """The terms of all resources, by what sets their origins, or by whose new origins would be theirs."""
+        found: dict[object, set[tuple[bool, frozenset[str]]]] = {}
+        for part in self._parts:
+            stack = part.stacks.get("ORIGINS")
+            for key in part.owners if stack is None else [id(stack)]:
+                found.setdefault(key, set()).add(part.terms)
+        return found
+
+    def _why_no_credentials(self, part: _Part) -> str | None:
+        """Say why credentials cannot be allowed; None where they can."""
+        own = part.owners[0]
+        alike = (other for other in self._parts if other is part or (own and own in other.owners))
+        return next(filter(None, map(self._against_credentials, alike)), None)
+
+    def _against_credentials(self, part: _Part) -> str | None:
+        advice, unsafe = part.resource.advice, part.terms[1]
+        for found in contradictions(replace(part.resource, allow_credentials=True)):
+            where, place = advice.place(found.setting).text, advice.place("ALLOW_CREDENTIALS")
+            return f"{found.message} Change {where} first, and then set {place.text} to {place.true}."
+        for setting in JUDGED:
+            for rule, fault in broken(setting, part.resource):
+                if self._level(rule, unsafe, credentials=True) is Level.ERROR:
+                    where = f"{self._environment.capitalize()} forbids credentials here (rule {rule.id})"
+                    return f"{where}: {setting.lower()} has {shown(fault.value)}, which {rule.message}"
+        return None
 
     def _place_log(self) -> None:
         """Have a relative path of the audit log, or of its key, mean what it meant at the start."""
@@ -490,6 +568,8 @@ class _Draft:
     def _told(self, resource: str, setting: str, stack: Stack | None, value: Any) -> Leaf:
         texts = [f"{entry.variable} in {entry.source}" for entry in stack.entries] if stack else []
         source = texts[0] if texts else f"default of {self._environment}"
+        if setting == "ORIGINS" and not texts and isinstance(value, Origins) and value and not value.any:
+            source += " where credentials are on"
         return Leaf(resource, setting, value, source, tuple(texts[1:]))
 
     def findings(self) -> Iterator[_Finding]:
@@ -592,6 +672,20 @@ class _Draft:
             problem = top.top.problem(fault, rule.id)
             yield _Finding(problem, rule.level(self._environment))
 
+    def nobody(self) -> Iterator[Problem]:
+        """Warn where no resource allows any origin, unless every resource has an empty list in writing."""
+        judged = [part for part in self._governed if not part.resource.exempt]
+        if any(_allows_somebody(part.resource) for part in judged):
+            return
+        unwritten = [part for part in judged if "ORIGINS" not in part.stacks or part.resource.origins]
+        for part in unwritten[:1]:
+            stack = part.stacks.get("ORIGINS")
+            place = f"the defaults of {self._environment}" if stack is None else stack.top.source
+            message = "allows nobody: no resource allows any origin."
+            remedy = "Name the origins: CORS_ORIGINS=https://...; where nobody is meant, write: none"
+            entry = Entry(("ORIGINS",), full_name(("ORIGINS",)), place, None)
+            yield entry.problem(Fault("nobody", message, None, remedy))
+
     def _sink(self) -> Iterator[Problem]:
         """Report a file that cannot be written, before the app starts; one that fails later is a loss."""
         stack, look = self._merged.app.get("AUDIT_SINK"), self._inputs.sink_fault
@@ -654,9 +748,8 @@ def _off(entry: Entry) -> str:
     return "False" if entry.kind is Kind.ARGUMENTS else "false"
 
 
-def _is_variable(entry: Entry) -> bool:
-    """Tell whether *entry* is one variable of the operator's: no argument, and no part of JSON or a file."""
-    return entry.kind is Kind.OPERATOR and _VARIABLE.fullmatch(entry.variable) is not None
+def _allows_somebody(resource: Resource) -> bool:
+    return resource.enabled and (bool(resource.origins) or resource.origin_function is not None)
 
 
 def is_ours(name: str) -> bool:

@@ -7,6 +7,7 @@ from flask_cors_env.config.rules import RULES
 #: What each code says, in one sentence.
 CODES: dict[str, str] = {
     "alias": "A setting goes by another package's name; ours is meant. A note.",
+    "app-absent": "A command that judges found no app; `--no-app` judges the environment alone.",
     "app-has-no-cors": "A command loaded an app that nothing governs, so there is nothing to judge.",
     "app-unreadable": "A command could not load the app: its factory failed, or exited.",
     "audit-sink": "The audit log cannot be written where `CORS_AUDIT_SINK` says.",
@@ -23,6 +24,7 @@ CODES: dict[str, str] = {
     "file-malformed": "A policy file is no TOML, or no JSON.",
     "file-missing": "A file that was named does not exist.",
     "file-unreadable": "A file that was named cannot be read.",
+    "flask-only": "A value that only flask's own `.env` loading supplied; a WSGI server reads no `.env`.",
     "header-is-regex": "A field name that looks like a regular expression, which no string is.",
     "header-not-token": "A field name has a character that none may have.",
     "inline-comment": "A `#` stands in a list: some carriers keep what was meant as a comment.",
@@ -36,6 +38,7 @@ CODES: dict[str, str] = {
     "method-forbidden": "A method that no page can use.",
     "method-not-token": "A method has a character that none may have.",
     "no-path": "Resources, or a resource's paths, that are empty: nothing governed is not everything.",
+    "nobody": "No resource allows any origin, and no `none` says that this is meant.",
     "none-among-values": "`none` stands among values; it means no value at all, and stands alone.",
     "not-a-boolean": "Neither true nor false, 1 nor 0, yes nor no, on nor off.",
     "not-a-duration": "No number of seconds, and no `10m` or `2h`.",

@@ -31,8 +31,13 @@ _PLATFORMS = (
     "KUBERNETES_SERVICE_HOST DYNO FLY_APP_NAME K_SERVICE AWS_LAMBDA_FUNCTION_NAME RENDER RAILWAY_ENVIRONMENT "
     "WEBSITE_INSTANCE_ID"
 ).split()
-_SERVER_MODULES = ("uwsgi", "mod_wsgi")
-_DEVELOPMENT_SERVER = "Werkzeug/"
+#: What is imported where a production server loads the app.
+_SERVER_MODULES = "uwsgi mod_wsgi waitress cheroot uvicorn hypercorn granian gevent.pywsgi".split()
+DEVELOPMENT_SERVER = "Werkzeug/"
+#: Said first where production is only the fallback.
+FALLBACK = (
+    "Nothing names the environment: on your own machine, set CORS_ENV=development or run flask run --debug."
+)
 
 #: Every variable that detection reads; a change in one of them before the first request is noticed.
 READ = ("FLASK_RUN_FROM_CLI", "PYTEST_VERSION", "SERVER_SOFTWARE", *_FOREIGN, *_PLATFORMS)
@@ -132,6 +137,6 @@ def _by_first_request(signs: Inputs, notes: tuple[str, ...]) -> Environment:
     if signs.server is None:
         because = "nothing names one yet; the first request settles it"
         return Environment(DEVELOPMENT, because, settled=False, notes=notes)
-    if signs.debug and signs.server.startswith(_DEVELOPMENT_SERVER):
+    if signs.debug and signs.server.startswith(DEVELOPMENT_SERVER):
         return Environment(DEVELOPMENT, "Werkzeug's server runs it in debug mode", notes=notes)
     return Environment(PRODUCTION, "nothing names another", fallback=True, notes=notes)

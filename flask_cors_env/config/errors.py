@@ -136,31 +136,51 @@ class CORSConfigError(ValueError):
 
     Attributes:
         problems: Everything that was found, in one round.
+        warnings: What would only be warned of; one of these may hold the cure of a problem.
         environment: The environment whose rules judged, and why it is that one.
         fallback: Whether production was only the fallback.
     """
 
-    def __init__(self, problems: Sequence[Problem], environment: str = "", *, fallback: bool = False) -> None:
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        environment: str = "",
+        *,
+        fallback: bool = False,
+        warnings: Sequence[Problem] = (),
+    ) -> None:
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
         self.environment = environment
         self.fallback = fallback
         super().__init__(self._text())
 
     def _text(self) -> str:
-        count = f"{len(self.problems)} problem{'' if len(self.problems) == 1 else 's'}"
         judged = f" ({self.environment})" if self.environment else ""
-        blocks = [f"{count} in the CORS configuration{judged}", *indented(self.problems)]
+        head = f"{_counted(self.problems, 'problem')} in the CORS configuration{judged}"
+        blocks = [head, *indented(self.problems)]
+        if self.warnings:
+            blocks += [_counted(self.warnings, "warning"), *indented(self.warnings)]
         last = "Check again without starting the app: flask cors check"
         if self.fallback:
             last += "\nOn your own machine: CORS_ENV=development"
         return "\n\n".join([*blocks, last])
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (self.problems, self.environment, self.fallback)
+        return _rebuild, (self.problems, self.environment, self.fallback, self.warnings)
 
 
-def _rebuild(problems: Sequence[Problem], environment: str, fallback: bool) -> CORSConfigError:  # noqa: FBT001
-    return CORSConfigError(problems, environment, fallback=fallback)
+def _rebuild(
+    problems: Sequence[Problem],
+    environment: str,
+    fallback: bool,  # noqa: FBT001 - as it was pickled
+    warnings: Sequence[Problem],
+) -> CORSConfigError:
+    return CORSConfigError(problems, environment, fallback=fallback, warnings=warnings)
+
+
+def _counted(problems: Sequence[Problem], word: str) -> str:
+    return f"{len(problems)} {word}{'' if len(problems) == 1 else 's'}"
 
 
 def indented(problems: Iterable[Problem]) -> list[str]:

@@ -207,7 +207,7 @@ RULES: tuple[Rule, ...] = (
         "loopback",
         "ok ok warn error",
         message="is the user's own computer; any program running there can use this origin.",
-        remedy="Keep it to development: CORS_ENV=development",
+        remedy="List the page's real origin, https://...; loopback is for development: CORS_ENV=development",
         ORIGINS=_where(_is_loopback),
     ),
     _rule(

@@ -6,6 +6,7 @@ Pure: the same policy and request give the same decision. What a client sent nev
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -22,6 +23,14 @@ from flask_cors_env.core.policy import (
 )
 from flask_cors_env.core.protocol import ACAO, MAX_ORIGIN
 from flask_cors_env.core.reason import Note, Reason, Verdict
+from flask_cors_env.core.remedy import (
+    PLAIN,
+    Refused,
+    Remedy,
+    remedy_of_denial,
+    remedy_of_notes,
+    remedy_of_reason,
+)
 from flask_cors_env.core.request import Kind, Request
 
 #: Request-header names that no environment but development lets in unnamed.
@@ -54,7 +63,7 @@ class Decision(NamedTuple):
         vary: Names to be added to ``Vary``.
         status: What to answer at once, ahead of the application; None where it goes on to the application.
         error: What the application's own function raised, to be logged; or None.
-        origin: The origin that is not listed; None where that is not the case.
+        advised: What would allow a request that is denied; None where the reasons alone say it.
     """
 
     kind: Kind
@@ -69,7 +78,7 @@ class Decision(NamedTuple):
     vary: tuple[str, ...] = ()
     status: int | None = None
     error: BaseException | None = None
-    origin: str | None = None
+    advised: Remedy | None = None
 
     @property
     def reason(self) -> Reason:
@@ -88,81 +97,16 @@ class Decision(NamedTuple):
 
     @property
     def remedy(self) -> Remedy:
-        """Both: of a denial all that has to change, where the configuration would take it."""
-        if Note.DEVELOPMENT_DEFAULT in self.notes:
-            return _after_development(self.resource)
+        """Both."""
+        resource = self.resource
+        advice, defaulted = (
+            (PLAIN, frozenset()) if resource is None else (resource.advice, resource.defaulted)
+        )
+        noted = remedy_of_notes(advice, self.notes, defaulted)
         if self.verdict is not Verdict.DENY:
-            return Remedy(*_change(self, self.reason)[:2])
-        changes = [_change(self, reason) for reason in self.reasons]
-        refused = [change.hint for change in changes if change.is_refused]
-        if refused:
-            return Remedy(None, _joined(self.resource, refused))
-        return Remedy(changes[0].variable, _joined(self.resource, [change.hint for change in changes]))
-
-
-class Remedy(NamedTuple):
-    """What changes an outcome: the full name of a variable, if one does, and one sentence or several."""
-
-    variable: str | None
-    hint: str
-
-
-class _Change(NamedTuple):
-    """A remedy for one reason, and whether the configuration would refuse the change, as the hint says."""
-
-    variable: str | None
-    hint: str
-    is_refused: bool = False
-
-
-#: What stands in a remedy for what a client sent, which is data of the event and never part of a sentence.
-_PLACEHOLDERS = {"ORIGINS": "<ORIGIN>", "METHODS": "<METHOD>", "ALLOW_HEADERS": "<NAMES>"}
-
-
-def _joined(resource: Resource | None, hints: list[str]) -> str:
-    first = "" if resource is None else resource.first
-    return " ".join(filter(None, [first, *dict.fromkeys(hints)]))
-
-
-def _after_development(resource: Resource | None) -> Remedy:
-    """Name what outside development has to be set for the same outcome."""
-    setting = "ORIGINS" if resource is None or "ORIGINS" in resource.defaulted else "ALLOW_HEADERS"
-    variable = f"CORS_{setting}" if resource is None else resource.variable(setting)
-    return Remedy(variable, (Note.DEVELOPMENT_DEFAULT.remedy or "").format(variable=variable))
-
-
-def _change(decision: Decision, reason: Reason) -> _Change:
-    """Name what changes the outcome that *reason* led to."""
-    resource, setting = decision.resource, reason.setting
-    if setting is None or resource is None:
-        variable = None if setting is None else f"CORS_{setting}"
-        return _Change(variable, reason.remedy.format(variable=variable))
-    if reason is Reason.ORIGIN_NOT_LISTED and resource.origin_function is not None:
-        return _Change(None, "Let the function given as origins let it in.")
-    for value in _refused_values(decision, setting) if reason.verdict is Verdict.DENY else ():
-        objection = None if resource.objection is None else resource.objection(setting, value)
-        if objection is not None:
-            return _Change(None, objection, is_refused=True)
-    place = resource.pinned.get(setting)
-    if place is not None:
-        return _Change(None, reason.remedy.format(variable=place))
-    variable = resource.variable(setting)
-    listed = resource.listed(setting) if setting in _PLACEHOLDERS else []
-    if (
-        setting in _PLACEHOLDERS
-        and resource.names is not None
-        and (resource.is_default(setting) or not listed)
-    ):
-        return _Change(variable, f"Write: {variable}={','.join([*listed, _PLACEHOLDERS[setting]])}")
-    return _Change(variable, reason.remedy.format(variable=variable))
-
-
-def _refused_values(decision: Decision, setting: str) -> tuple[str, ...]:
-    """List what was refused and would have to be added to *setting*."""
-    if setting == "ORIGINS":
-        return () if decision.origin is None else (decision.origin,)
-    is_method = Reason.METHOD_NOT_ALLOWED in decision.reasons
-    return decision.offending[:1] if setting == "METHODS" else decision.offending[is_method:]
+            return noted or remedy_of_reason(advice, self.reasons[0])
+        found = self.advised or remedy_of_denial(advice, self.reasons, Refused(None))
+        return found if noted is None else Remedy(found.variable, f"{found.hint} {noted.hint}")
 
 
 def decide(policy: Policy, request: Request) -> Decision:
@@ -183,12 +127,22 @@ def decide(policy: Policy, request: Request) -> Decision:
     See https://fetch.spec.whatwg.org/#cors-check and https://fetch.spec.whatwg.org/#cors-preflight-fetch.
     """
     resource = policy.resource_for(request.path)
-    guard = policy.guard_for(request.path, resource)
-    return decide_within(resource, request, explained=policy.is_development, guard=guard)
+    return decide_within(
+        resource,
+        request,
+        explained=policy.is_development,
+        guard=policy.guard_for(request.path, resource),
+        outside=policy.outside,
+    )
 
 
 def decide_within(
-    resource: Resource | None, request: Request, *, explained: bool = False, guard: Resource | None = None
+    resource: Resource | None,
+    request: Request,
+    *,
+    explained: bool = False,
+    guard: Resource | None = None,
+    outside: Resource | None = None,
 ) -> Decision:
     """
     Decide for a request that *resource* governs; None where no resource does.
@@ -198,7 +152,48 @@ def decide_within(
         request: As for `decide`.
         explained: True where a denied preflight names its cause to the browser's console (development).
         guard: The enforcing resource that an ambiguous path may mean (`Policy.guard_for`); or None.
+        outside: What a new resource would be, for the remedy where there is none; or None.
     """
+    found = _decided(resource, request, explained=explained, guard=guard)
+    if found.verdict is not Verdict.DENY:
+        return found
+    return found._replace(advised=_advised(found, request, outside))
+
+
+def _advised(denial: Decision, request: Request, outside: Resource | None) -> Remedy:
+    """Return what allows *request*; without a resource, what a new one has to say too."""
+    resource, reasons = denial.resource, denial.reasons
+    if resource is not None and resource.origin_function is not None and _NOT_LISTED in reasons:
+        return Remedy(None, "Let the function given as origins let it in.")
+    advice = PLAIN if outside is None else outside.advice
+    if resource is not None:
+        return remedy_of_denial(resource.advice, reasons, _refused(denial, request))
+    found = remedy_of_denial(advice, reasons, Refused(request.origin))
+    if outside is None or found.variable is None:
+        return found
+    hints = [found.hint]
+    if not outside.enabled:
+        hints.append(remedy_of_reason(advice, Reason.DISABLED).hint)
+    inner = _decided(replace(outside, enabled=True), request, explained=False)
+    if inner.verdict is Verdict.DENY:
+        more = remedy_of_denial(advice, inner.reasons, _refused(inner, request)).hint
+        hints.append(more.removeprefix(advice.first).lstrip())
+    return Remedy(found.variable, " ".join(hints))
+
+
+def _refused(denial: Decision, request: Request) -> Refused:
+    """Return what *denial* refused of *request*."""
+    by_method = Reason.METHOD_NOT_ALLOWED in denial.reasons
+    method = denial.offending[0] if by_method else None
+    return Refused(request.origin, method, denial.offending[by_method:])
+
+
+_NOT_LISTED = Reason.ORIGIN_NOT_LISTED
+
+
+def _decided(
+    resource: Resource | None, request: Request, *, explained: bool, guard: Resource | None = None
+) -> Decision:
     origin, kind = request.origin, request.kind
     if guard is not None:
         return _decide_ambiguous(guard, request)
@@ -251,7 +246,6 @@ class _Refusal(NamedTuple):
     reason: Reason
     near: Near | None = None
     error: BaseException | None = None
-    origin: str | None = None
 
 
 def _judge_origin(resource: Resource, request: Request, origin: str) -> Match | _Refusal:
@@ -266,7 +260,7 @@ def _judge_origin(resource: Resource, request: Request, origin: str) -> Match | 
         return _ask(resource, request, origin)
     if origin == "null":
         return _Refusal(Reason.NULL_NOT_ALLOWED)
-    return _Refusal(Reason.ORIGIN_NOT_LISTED, resource.origins.nearest(origin), origin=origin)
+    return _Refusal(Reason.ORIGIN_NOT_LISTED, resource.origins.nearest(origin))
 
 
 def _ask(resource: Resource, request: Request, origin: str) -> Match | _Refusal:
@@ -293,14 +287,13 @@ def _decide_actual(resource: Resource, request: Request, origin: str) -> Decisio
         return Decision(
             kind, Verdict.ALLOW, (found.reason,), resource, found.rule, (), None, notes, fields, resource.vary
         )  # fmt: skip
-    reason, near, error, unlisted = found
+    reason, near, error = found
     status = Status.FORBIDDEN if resource.enforce and request.is_foreign else None
     if kind is Kind.WEBSOCKET and status is None:
         notes = (*notes, Note.NOT_ENFORCED)
     # a denied origin's response varies also where an allowed one's has a constant ACAO
     return Decision(
-        kind, Verdict.DENY, (reason,), resource, None, (), near, notes, (), _ORIGIN, status, error,
-        unlisted,
+        kind, Verdict.DENY, (reason,), resource, None, (), near, notes, (), _ORIGIN, status, error
     )  # fmt: skip
 
 
@@ -320,7 +313,7 @@ def _preflight(
         return _deny_preflight(resource, found, (Reason.REQUEST_MALFORMED,))
     refused = resource.allow_headers.refused(names)
     if allowed and not refused and isinstance(found, Match):
-        return _allow_preflight(resource, method, origin, found, names)
+        return _allow_preflight(resource, request, origin, found, names)
     reasons = () if allowed else (Reason.METHOD_NOT_ALLOWED,)
     offending = () if allowed else (method,)
     if refused:
@@ -346,22 +339,23 @@ def _deny_preflight(
     reasons: tuple[Reason, ...],
     offending: tuple[str, ...] = (),
 ) -> Decision:
-    near, error, unlisted, vary = None, None, None, resource.preflight_vary
+    near, error, vary = None, None, resource.preflight_vary
     if isinstance(found, _Refusal):
         reasons = (found.reason, *reasons)
-        near, error, unlisted, vary = found.near, found.error, found.origin, protocol.PREFLIGHT_VARY
+        near, error, vary = found.near, found.error, protocol.PREFLIGHT_VARY
     status = Status.FORBIDDEN
     return Decision(
-        Kind.PREFLIGHT, Verdict.DENY, reasons, resource, None, offending, near, (), (), vary, status, error,
-        unlisted,
+        Kind.PREFLIGHT, Verdict.DENY, reasons, resource, None, offending, near, (), (), vary, status, error
     )  # fmt: skip
 
 
 def _allow_preflight(
-    resource: Resource, method: str, origin: str, found: Match, names: tuple[str, ...]
+    resource: Resource, request: Request, origin: str, found: Match, names: tuple[str, ...]
 ) -> Decision:
-    notes = (Note.DEVELOPMENT_DEFAULT,) if _rests_on_a_default(resource, names) else ()
-    fields = _preflight_fields(resource, origin, method, names)
+    notes: tuple[Note, ...] = (Note.DEVELOPMENT_DEFAULT,) if _rests_on_a_default(resource, names) else ()
+    if request.credentialed and not resource.allow_credentials:
+        notes = (*notes, Note.CREDENTIALS_NOT_ALLOWED)
+    fields = _preflight_fields(resource, origin, request.requested_method, names)
     reasons, vary, status = (found.reason,), resource.preflight_vary, Status.NO_CONTENT
     return Decision(
         Kind.PREFLIGHT, Verdict.ALLOW, reasons, resource, found.rule, (), None, notes, fields, vary, status

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -17,11 +17,10 @@ from flask_cors_env.core.environments import DEVELOPMENT, PRODUCTION
 from flask_cors_env.core.fields import DEFAULT, FIELDS, MAX_AGE_LIMIT, ResourceFields
 from flask_cors_env.core.origin import ANY
 from flask_cors_env.core.path import PathIndex, PathPattern, other_readings, overlaps
+from flask_cors_env.core.remedy import PLAIN, Advice
 from flask_cors_env.core.request import Request
 
 Fields = tuple[tuple[str, str], ...]
-#: From a setting without prefix and a value to the sentence that refuses that value, or None.
-Objection = Callable[[str, str], str | None]
 
 #: The first version of the canonical policy that says its version, and leaves empty values out; 0.1.0 wrote
 #: version 0.
@@ -81,21 +80,12 @@ class Resource(ResourceFields):
     Attributes:
         name: ``default``, the operator's name, ``blueprint:<name>`` or ``view:<endpoint>``.
         exempt: Whether *enabled* is false since the view was exempted.
-        pinned: The settings, without prefix, that no variable decides, with the place to change them.
-        names: The variables that set a value, by setting; of a setting that is neither here nor in *pinned*
-            a default holds. None where that is unknown.
-        objection: Says why a value cannot be added to a setting; None where that is unknown.
-        first: What a remedy says first, or nothing.
-        prefix: What its variables begin with.
+        advice: Where its settings are changed, and what would be refused there.
     """
 
     name: str = DEFAULT
     exempt: bool = False
-    pinned: Mapping[str, str] = field(default_factory=dict)
-    names: Mapping[str, str] | None = None
-    objection: Objection | None = field(default=None, repr=False)
-    first: str = ""
-    prefix: str = "CORS_"
+    advice: Advice = PLAIN
     #: Fields of an allowed response whose ACAO is constant; None where it is not.
     constant_fields: Fields | None = field(init=False, repr=False)
     #: What follows ACAO on an allowed actual response.
@@ -141,21 +131,6 @@ class Resource(ResourceFields):
         for message in (*_useless(resource), *(found.message for found in contradictions(resource))):
             raise ValueError(f"{name}: {message}")
         return resource
-
-    def variable(self, setting: str) -> str:
-        """Return the full name of the variable that sets *setting*; an inherited value's own variable."""
-        name = (self.names or {}).get(setting)
-        return name or (setting if setting.startswith("CORS_") else self.prefix + setting)
-
-    def listed(self, setting: str) -> list[str]:
-        """List the entries of ORIGINS, METHODS or ALLOW_HEADERS as they are written."""
-        if setting == "ORIGINS":
-            return [pattern.text for pattern in self.origins]
-        return sorted(self.methods) if setting == "METHODS" else self.allow_headers.texts
-
-    def is_default(self, setting: str) -> bool:
-        """Tell whether nothing sets *setting*, as far as is known."""
-        return self.names is not None and setting not in self.names and setting not in self.pinned
 
     def whole(self) -> dict[str, Any]:
         """Return its name and all fields of the catalogue, as plain values in a fixed order."""
@@ -243,6 +218,7 @@ class Policy:
         environment: ``development``, ``testing``, ``staging`` or ``production``. In development a refused
             preflight is answered so that the browser's console names the cause.
         is_versioned: False for a policy from a log of 0.1.0, whose canonical form says no version.
+        outside: What a resource would be that is added for another path, for remedies; or None.
 
     Raises:
         ValueError: Two resources of one name, or with equally specific patterns that cover one path; or one
@@ -251,6 +227,7 @@ class Policy:
 
     __slots__ = (
         "_index", "_is_versioned", "_named", "enforces", "environment", "everywhere", "id", "is_development",
+        "outside",
         "resources",
     )  # fmt: skip
 
@@ -260,8 +237,10 @@ class Policy:
         *,
         environment: str = PRODUCTION,
         is_versioned: bool = True,
+        outside: Resource | None = None,
     ) -> None:
         self.resources = tuple(resources)
+        self.outside = outside
         self.environment = environment
         self._is_versioned = is_versioned
         self._named = {resource.name: resource for resource in self.resources}

@@ -48,8 +48,8 @@ class Reason(StrEnum):
         about: What of the request it is about; a preflight's malformed field may be either of two.
         setting: The setting that changes the outcome, without its prefix; None where no setting does.
         meaning: One sentence for the reference.
-        remedy: One sentence for whoever wants another outcome; ``{variable}`` stands for the setting's
-            full name.
+        remedy: One sentence for a reader who wants another outcome; ``{variable}`` stands for the place of
+            the setting, ``{true}`` for true as that place writes it.
     """
 
     verdict: Verdict
@@ -115,7 +115,7 @@ class Reason(StrEnum):
     DISABLED = (
         "disabled", Verdict.SKIP, About.PATH, "ENABLED",
         "The resource is switched off.",
-        "Set {variable}=true.",
+        "Set {variable} to {true}.",
     )  # fmt: skip
     APP_HEADERS = (
         "app_headers", Verdict.SKIP, About.PATH, "RESOURCES__<NAME>__PATH",
@@ -134,9 +134,9 @@ class Reason(StrEnum):
         "Add the origin to {variable}.",
     )  # fmt: skip
     NULL_NOT_ALLOWED = (
-        "null_not_allowed", Verdict.DENY, About.ORIGIN, None,
+        "null_not_allowed", Verdict.DENY, About.ORIGIN, "ORIGINS",
         "The origin is opaque: a sandboxed frame, a local file, or a redirect across origins.",
-        "Serve the page from an origin of its own, and list that.",
+        "Serve the page from an origin of its own, and list that. Or add the origin to {variable}.",
     )  # fmt: skip
     ORIGIN_MALFORMED = (
         "origin_malformed", Verdict.DENY, About.ORIGIN, None,
@@ -169,6 +169,11 @@ class Reason(StrEnum):
         "Look at the exception in the application's log.",
     )  # fmt: skip
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether the remedy adds a value to a list."""
+        return self.verdict is Verdict.DENY and self.setting in {"ORIGINS", "METHODS", "ALLOW_HEADERS"}
+
 
 def reason_about(code: str) -> frozenset[About]:
     """Return what the reason *code* is about; nothing for a reason of a later version."""
@@ -185,8 +190,8 @@ class Note(StrEnum):
     Attributes:
         setting: The setting that it is about, without its prefix; None where it is about none.
         meaning: One sentence for the reference.
-        remedy: One sentence for whoever minds; ``{variable}`` stands for the setting's full name. None where
-            there is nothing to do.
+        remedy: One sentence for whoever minds; ``{variable}`` and ``{true}`` stand for the same as
+            there. None where there is nothing to do.
     """
 
     setting: str | None
@@ -205,15 +210,17 @@ class Note(StrEnum):
     CREDENTIALS_NOT_ALLOWED = (
         "credentials_not_allowed", "ALLOW_CREDENTIALS",
         "Cookies came and the resource has no credentials: a browser in that mode hides the response.",
-        "To share responses to requests with cookies, set {variable}=true.",
+        "To share responses to requests with cookies, set {variable} to {true}.",
     )  # fmt: skip
     RESPONSE_CONFLICT = (
         "response_conflict", None,
         "The application or a layer below set Access-Control fields of its own; they were replaced.",
+        "Leave the fields to one of the two: take these out of the view, the extension or the proxy.",
     )  # fmt: skip
     DEBUGGER_RESPONSE = (
         "debugger_response", None,
         "An exception went past the application, so its error page carries no fields.",
+        "The browser will call this a CORS error; it is your exception.",
     )  # fmt: skip
     DEVELOPMENT_DEFAULT = (
         "development_default", "ORIGINS",
@@ -223,7 +230,7 @@ class Note(StrEnum):
     NOT_ENFORCED = (
         "not_enforced", "ENFORCE",
         "Browsers ask no permission for WebSockets, so the denial did not stop the handshake.",
-        "To refuse such handshakes with 403, set {variable}=true.",
+        "To refuse such handshakes with 403, set {variable} to {true}.",
     )  # fmt: skip
     HOST_DIFFERS = (
         "host_differs", None,

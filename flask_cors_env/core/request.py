@@ -64,21 +64,33 @@ class Request(NamedTuple):
         return self.origin is not None and not (self.same_origin or self.host_differs)
 
 
-def page_requests(origin: str | None, method: str, path: str, headers: Iterable[str] = ()) -> list[Request]:
+def page_requests(  # noqa: PLR0913 - all that a browser looks at
+    origin: str | None,
+    method: str,
+    path: str,
+    headers: Iterable[str] = (),
+    *,
+    same_origin: bool = False,
+    credentialed: bool = False,
+) -> list[Request]:
     """
-    What a browser sends for a page's request: a preflight ahead of it where it needs one.
+    Return what a browser sends for a page's request: a preflight ahead of it where it needs one.
 
     Args:
         origin: The page's origin; None for a request without one.
         method: As the page's script names it.
         path: With one leading slash.
         headers: Names of the headers that the script sets and that are not safelisted.
+        same_origin: Whether the page is of the request's own origin, which asks for no preflight.
+        credentialed: Whether the page asks with credentials. A preflight carries none, and is noted as ahead
+            of a request that does: its response has to allow credentials too.
 
     See https://fetch.spec.whatwg.org/#http-fetch, step 4.
     """
     method = normalize_method(method)
     names = sorted({name.lower() for name in headers})
-    actual = Request(origin, method, path)
-    if origin is None or (method in SAFELISTED_METHODS and not names):
+    actual = Request(origin, method, path, same_origin=same_origin, credentialed=credentialed)
+    if origin is None or same_origin or (method in SAFELISTED_METHODS and not names):
         return [actual]
-    return [Request(origin, "OPTIONS", path, method, ",".join(names) or None), actual]
+    asked = ",".join(names) or None
+    return [Request(origin, "OPTIONS", path, method, asked, credentialed=credentialed), actual]

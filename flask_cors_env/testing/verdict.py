@@ -119,5 +119,4 @@ class Verdict:
         setting, resource = self.finding.setting, decision.resource
         if setting is None or resource is None:
             return ""
-        place = resource.pinned.get(setting) or resource.variable(setting)
-        return _REMEDIES[setting].format(variable=place)
+        return _REMEDIES[setting].format(variable=resource.advice.place(setting).text)

@@ -17,7 +17,7 @@ from flask import request as flask_request
 from werkzeug.datastructures import Headers
 
 from flask_cors_env.audit.emit import EVER_BOUND, AuditLog, add_bound
-from flask_cors_env.audit.event import TRUNCATED, add_path
+from flask_cors_env.audit.event import TRUNCATED, add_path, clean
 from flask_cors_env.audit.render import NO_PART, Part, Record
 from flask_cors_env.audit.signals import cors_decided, tell
 from flask_cors_env.core import protocol
@@ -301,7 +301,7 @@ class Exchange:
             self._record(self._changed(outcome, fields=()), None)  # a server has taken the socket over
             return
         notes = (*outcome.decision.notes, Note.DEBUGGER_RESPONSE)
-        self._record(self._changed(outcome, notes=notes, fields=()), 500)
+        self._record(self._changed(outcome, notes=notes, fields=()), 500, raised=type(error).__name__)
 
     def abandoned(self) -> None:
         """Write the event, if it is not yet: the application did not begin to answer. Its status is 0."""
@@ -320,7 +320,9 @@ class Exchange:
 
     # --- the event
 
-    def _record(self, outcome: Outcome, status: int | None, *, is_served: bool = True) -> None:
+    def _record(
+        self, outcome: Outcome, status: int | None, *, is_served: bool = True, raised: str = ""
+    ) -> None:
         """
         Write the event, once, and tell who listens.
 
@@ -328,6 +330,7 @@ class Exchange:
             outcome: What follows from the decision.
             status: The response's; None for a handshake, whose event is written before there is one.
             is_served: False where no code of the app serves the request.
+            raised: The type of the exception that no handler of the app's took; "" where there was none.
         """
         if self.is_recorded:
             return
@@ -343,8 +346,8 @@ class Exchange:
             rule = None if request is None else request.url_rule
             key = status, address_of(self.environ), None if rule is None else rule.rule
             own = log.known.get(key) or log.own(*key)
-            if log.told.path or (EVER_BOUND and request is not None) or is_traced(self.environ):
-                own = self._with_more(log, own, request)
+            if log.told.path or raised or (EVER_BOUND and request is not None) or is_traced(self.environ):
+                own = self._with_more(log, own, request, raised)
             if TRUNCATED in own.fields:
                 record, own = _told_in_one(log, record, own)
         except Exception as error:  # noqa: BLE001 - an event that cannot even be made is a record lost
@@ -361,9 +364,11 @@ class Exchange:
         """Return Flask's request, if the active one is this exchange's."""
         return self.request
 
-    def _with_more(self, log: AuditLog, own: Part, request: FlaskRequest | None) -> Part:
+    def _with_more(self, log: AuditLog, own: Part, request: FlaskRequest | None, raised: str) -> Part:
         """Return *own* with what few logs have of a request; the app has bound it for this one alone."""
         fields = {**own.fields}
+        if raised:
+            fields["error.type"] = clean(raised)
         if log.told.path:
             add_path(fields, self.path, agent_of(self.environ))
         trace = trace_ids(self.environ)

@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask, current_app, has_app_context
 from werkzeug.local import LocalProxy
 
+from flask_cors_env.config.errors import CORSConfigError
 from flask_cors_env.core.decision import Decision
 from flask_cors_env.core.policy import Policy
 from flask_cors_env.web.decorator import exempted
 from flask_cors_env.web.marks import Mark
+from flask_cors_env.web.start import once
 from flask_cors_env.web.state import State, Terms, govern, govern_blueprint, state_of
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -117,7 +119,10 @@ class CORS:
         else:
             _refuse_late(app)
             self._apps.add(app)
-            govern(app, terms, whole=True)
+            try:
+                govern(app, terms, whole=True)
+            except CORSConfigError as error:
+                raise once(error) from None
 
     def exempt(self, view: V) -> V:
         """

@@ -22,6 +22,7 @@ from flask_cors_env.core.policy import Fields, Policy, Resource
 from flask_cors_env.core.reason import Reason, Verdict
 from flask_cors_env.core.request import Kind, Request
 from flask_cors_env.web.layers import NO_LAYERS, Layers
+from flask_cors_env.web.start import NO_NOTICE, Notice
 from flask_cors_env.web.views import Selector
 from flask_cors_env.web.wsgi import RequestFacts, is_preflight, vary_field
 
@@ -128,10 +129,19 @@ class Active:
     """
 
     __slots__ = (
-        "_known", "everywhere", "is_early", "is_plain", "layers", "log", "passing", "policy", "selector",
+        "_known",
+        "everywhere",
+        "is_early",
+        "is_plain",
+        "layers",
+        "log",
+        "notice",
+        "passing",
+        "policy",
+        "selector",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a request is served with
         self,
         policy: Policy,
         log: AuditLog,
@@ -139,8 +149,10 @@ class Active:
         *,
         is_plain: bool = True,
         layers: Layers = NO_LAYERS,
+        notice: Notice = NO_NOTICE,
     ) -> None:
         self.policy = policy
+        self.notice = notice
         self.log = log
         self.selector = selector
         self.is_plain = is_plain
@@ -226,8 +238,11 @@ class Active:
         self, facts: RequestFacts, path: str, resource: Resource | None, guard: Resource | None
     ) -> Outcome:
         """Return what follows for a request that is new; it is remembered if nothing but its key decides."""
-        request = facts.request(path)
-        decision = decide_within(resource, request, explained=self.policy.is_development, guard=guard)
+        self.notice.tell(facts.origin)
+        request, policy = facts.request(path), self.policy
+        decision = decide_within(
+            resource, request, explained=policy.is_development, guard=guard, outside=policy.outside
+        )
         if decision.error is not None:
             _LOG.error("the function given as origins failed; nothing is shared", exc_info=decision.error)
         found = self.following(facts, request, decision)

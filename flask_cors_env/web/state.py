@@ -35,6 +35,7 @@ from flask_cors_env.config.files import Loaded, loaded_by_flask
 from flask_cors_env.config.texts import Texts
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision, decide_within
+from flask_cors_env.core.origin import DEFAULT_PORTS
 from flask_cors_env.core.path import PathIndex
 from flask_cors_env.core.policy import Policy, Resource, path_entries
 from flask_cors_env.core.request import Kind, page_requests
@@ -46,6 +47,7 @@ from flask_cors_env.web.prepared import Active
 from flask_cors_env.web.reload import Watch, tell_changed, tell_rejected
 from flask_cors_env.web.routes import advice
 from flask_cors_env.web.scopes import BlueprintPolicy, Table, blueprint_policy, marked_views
+from flask_cors_env.web.start import Notice
 from flask_cors_env.web.views import Selector, closed, left_alone
 from flask_cors_env.web.wsgi import placed, reads_environ
 
@@ -238,13 +240,24 @@ class State:
             raise RuntimeError("the policy has not been judged yet")
         return self._built
 
-    def decisions(self, origin: str | None, method: str, url: str, headers: Iterable[str]) -> list[Decision]:
+    def decisions(
+        self,
+        origin: str | None,
+        method: str,
+        url: str,
+        headers: Iterable[str],
+        *,
+        credentialed: bool = False,
+    ) -> list[Decision]:
         """What is decided about each request that a browser sends for a page's: a preflight if need be."""
         policy, selector = self.policy, self._selector
         base_url, path = placed(url, self._app.config)
         environ = EnvironBuilder(quote(path), base_url, method=method).get_environ()
         found = []
-        for request in page_requests(origin, method, path, headers):
+        is_own = "://" in url and origin == _origin_of(base_url)
+        for request in page_requests(
+            origin, method, path, headers, same_origin=is_own, credentialed=credentialed
+        ):
             if selector is None:
                 resource = policy.resource_for(path)
             elif request.kind is Kind.PREFLIGHT:
@@ -252,7 +265,8 @@ class State:
             else:
                 resource = selector.for_request(selector.request_of(environ), path, method)
             guard = policy.guard_for(path, resource)
-            found.append(decide_within(resource, request, explained=policy.is_development, guard=guard))
+            explained, outside = policy.is_development, policy.outside
+            found.append(decide_within(resource, request, explained=explained, guard=guard, outside=outside))
         return found
 
     def resource_of_mark(self, mark: Mark, name: str, endpoint: str | None, path: str) -> Resource:
@@ -368,8 +382,7 @@ class State:
         """
         while True:
             reloads = self._reloads
-            environment = self.built.environment.name
-            inputs = replace(self._read(self._server), environment=environment, texts=texts)
+            inputs = replace(self._read(self._server), known=self.built.environment, texts=texts)
             try:
                 built, selector = self._build(inputs)
             except CORSConfigError as error:
@@ -379,10 +392,17 @@ class State:
                 continue
             old = self._active or old
             self._texts = texts
-            self._built = replace(built, environment=self.built.environment)
+            self._built = built
             self._selector = selector
             self._late = {}
-            active = Active(built.policy, old.log, selector, is_plain=old.is_plain, layers=old.layers)
+            active = Active(
+                built.policy,
+                old.log,
+                selector,
+                is_plain=old.is_plain,
+                layers=old.layers,
+                notice=old.notice,
+            )
             self._serve_with(active)
             if reloads == self._reloads:
                 return old, active
@@ -421,6 +441,8 @@ class State:
             except CORSConfigError as error:
                 self._error = error
                 raise
+        with contextlib.suppress(Exception):  # a handler of the app's
+            active.notice.tell(environ.get("HTTP_ORIGIN"), self._server or "")
         _tell(built, active, self._app)
         with contextlib.suppress(Exception):  # a handler of the app's
             _warn_of_places(self._app)
@@ -438,7 +460,12 @@ class State:
             self._watch = Watch(read, built.app["RELOAD"])
         layers = find_layers(self._app, self._wrapper, self._wrapper.app) if self._wrapper else NO_LAYERS
         return Active(
-            built.policy, self._open_log(built), self._selector, is_plain=self._is_plain(), layers=layers
+            built.policy,
+            self._open_log(built),
+            self._selector,
+            is_plain=self._is_plain(),
+            layers=layers,
+            notice=Notice(built.environment),
         )
 
     def _is_plain(self) -> bool:
@@ -561,12 +588,26 @@ def _told(built: Built, layers: Layers, app: Flask) -> dict[str, Iterable[str]]:
     given = [leaf for leaf in built.leaves if not leaf.source.startswith("default of ")]
     unsafe = [leaf.value for leaf in given if leaf.setting == "UNSAFE_ALLOW"]
     return {
-        "cors.policy.env": {leaf.source.partition(" in ")[0] for leaf in given},
-        "cors.policy.warnings": {warning.code for warning in built.warnings},
+        "cors.policy.env": {_name_of(leaf.source) for leaf in given},
+        "cors.policy.warnings": {warning.code for warning in (*built.warnings, *built.nobody)},
         "cors.policy.unsafe_allow": {rule for value in unsafe for rule in value.split(", ")},
         "cors.policy.exempt": {view.endpoint for view in marked_views(app) if view.mark.exempt},
         "cors.policy.layers": set(layers.names),
     }
+
+
+def _name_of(source: str) -> str:
+    """Return what set a value: a variable's name alone, what a file or an argument names with its place."""
+    name, _, place = source.partition(" in ")
+    path, colon, line = place.rpartition(":")
+    where = os.path.basename(path) if colon and line.isdigit() else place  # noqa: PTH119 - no path is needed
+    return name if is_ours(name) else f"{where}: {name}"
+
+
+def _origin_of(base_url: str) -> str:
+    """Return the origin of a URL without a path, as a browser serializes that."""
+    scheme, _, host = base_url.lower().partition("://")
+    return f"{scheme}://{host.removesuffix(f':{DEFAULT_PORTS[scheme]}')}"
 
 
 def _tell(built: Built, active: Active, app: Flask) -> None:
@@ -596,7 +637,7 @@ def _warn_of_format(log: AuditLog) -> None:
 
 
 def _warn(built: Built) -> None:
-    for warning in (*built.warnings, *built.environment.notes):
+    for warning in (*built.warnings, *built.nobody, *built.environment.notes):
         _LOG.warning("CORS: %s", warning)
     for hint in built.notes:
         _LOG.info("CORS: %s", hint)

@@ -23,6 +23,7 @@ from flask_cors_env.audit.render import render
 from flask_cors_env.core.change import difference
 from flask_cors_env.core.decision import decide
 from flask_cors_env.core.policy import Policy, Resource
+from flask_cors_env.core.remedy import Place, PlainAdvice
 from flask_cors_env.core.request import Request
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -48,7 +49,17 @@ def policy(*more):
         allow_credentials=True,
     )
     prices = Resource.parse(name="prices", paths=["/prices"], origins=["*"])
-    return Policy(replace(r, prefix=f"CORS_RESOURCES__{r.name.upper()}__") for r in (api, prices))
+    return Policy(replace(resource, advice=Own(resource.name)) for resource in (api, prices))
+
+
+class Own(PlainAdvice):
+    """Each setting is changed at the resource itself."""
+
+    def __init__(self, name):
+        self._prefix = f"CORS_RESOURCES__{name.upper()}__"
+
+    def place(self, setting):
+        return Place(self._prefix + setting, self._prefix + setting)
 
 
 class Case(NamedTuple):

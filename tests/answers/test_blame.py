@@ -188,11 +188,11 @@ def test_policies_that_decide_before_the_log_tells_of_them_are_seen(tmp_path):
     assert found.turns[0].at == late[2]["timestamp"]
 
 
-def test_a_refusal_for_its_method_says_that_the_origin_was_let_in(tmp_path):
+def test_a_refusal_for_its_method_says_nothing_of_the_origin(tmp_path):
     site = Site(tmp_path, [APP])
     site.app.test_client().options("/items", headers={"Origin": APP, "Access-Control-Request-Method": "LOCK"})
     site.keep(lambda event: event.get("cors.origin") == APP)
-    assert told(site.blame(APP)) == [("seen", LET_IN, "", True)]
+    assert told(site.blame(APP)) == [("seen", UNKNOWN, "", True)]
 
 
 def test_a_function_is_known_by_what_it_decided(tmp_path):

@@ -328,20 +328,17 @@ def test_a_fifo_that_nobody_reads_from_is_a_loss(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("environment", "terminal", "chosen", "expected"),
+    ("terminal", "chosen", "expected"),
     [
-        ("development", True, "auto", "console"),
-        ("development", False, "auto", "json"),
-        ("production", True, "auto", "json"),
-        ("development", True, "json", "json"),
-        ("production", False, "console", "console"),
+        (True, "auto", "console"),
+        (False, "auto", "json"),
+        (True, "json", "json"),
+        (False, "console", "console"),
     ],
 )
-def test_lines_are_for_people_at_a_terminal_in_development(
-    environment, terminal, chosen, expected, monkeypatch
-):
+def test_lines_are_for_people_at_a_terminal(terminal, chosen, expected, monkeypatch):
     monkeypatch.setattr("flask_cors_env.audit.opening.is_terminal", lambda _: terminal)
-    assert _format({"AUDIT_FORMAT": chosen, "AUDIT_SINK": "auto"}, environment) == expected
+    assert _format({"AUDIT_FORMAT": chosen, "AUDIT_SINK": "auto"}) == expected
 
 
 def test_every_field_says_what_it_is_and_is_in_the_schema_once():
@@ -409,7 +406,9 @@ def test_a_line_that_an_app_filled_keeps_all_of_ours():
 
     sink = Lines()
     request = Request(APP, "OPTIONS", "/", "PUT", "x-" + '"' * 60)
-    fields = decision_fields(request, decide(Policy([Resource.parse()]), request), Surroundings(), "p-0")
+    fields = decision_fields(
+        request, decide(Policy([Resource.parse(origins=[APP])]), request), Surroundings(), "p-0"
+    )
     log_to(sink, processors=[fill]).write("warning", DECISION, fields)
     (line,), (event,) = sink.lines, sink.events
     assert len(line) <= LINE_LIMIT

@@ -64,7 +64,31 @@ def test_the_same_for_another_program(log):
     assert told["variables"]["CORS_METHODS"] == "PUT"
     assert told["file"]["methods"] == ["PUT"]
     assert told["dropped"][0] == {"resource": "default", "setting": "ORIGINS", "text": BI, "requests": 0}
-    assert told["requests"] == {"kept": 2, "lost": 0}
+    replayed = {"same": 4, "refused": 0, "allowed": 0, "undecidable": 0}
+    assert told["requests"] == {"kept": 2, "lost": 0, **replayed}
+
+
+def test_where_the_policy_changed_within_the_log_replay_finds_what_is_said(tmp_path):
+    name, env = tmp_path / "audit.jsonl", tmp_path / "cors.env"
+    env.write_text(f"CORS_ORIGINS={APP},{BI}\n")
+    app, cors_of = make(ENV="production", ENV_FILE=str(env), AUDIT_SINK=f"file:{name}", AUDIT_FORMAT="json")
+    client, partner = app.test_client(), "https://partner.example"
+    for origin in (APP, BI, partner):
+        client.get("/items", headers={"Origin": origin})
+    env.write_text(f"CORS_ORIGINS={APP},{partner}\n")
+    cors_of.reload(app)
+    for origin in (APP, partner):
+        client.get("/items", headers={"Origin": origin})
+    status, out, _ = invoke("suggest", str(name))
+    assert (
+        status,
+        "# the policy changed within the log: replay of this finds 1 request newly allowed and 1 newly "
+        "refused, as today's policy does\n" in out,
+    ) == (0, True)
+    (tmp_path / "next.env").write_text(out)
+    found = json.loads(invoke("replay", str(name), "--policy", str(tmp_path / "next.env"), "--json")[1])
+    told = json.loads(invoke("suggest", str(name), "--json")[1])["requests"]
+    assert {outcome: told[outcome] for outcome in found["requests"]} == found["requests"]
 
 
 def test_what_cannot_be_kept_fails_and_is_named(tmp_path):

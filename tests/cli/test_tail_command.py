@@ -182,3 +182,73 @@ def test_a_foreign_record_is_one_printable_line(record):
 def test_a_time_is_shown_as_utc_where_it_is_known_and_else_as_it_is_written(written, shown):
     record = {"cors.schema": 1, "event": "cors.decision", "timestamp": written}
     assert sentence(record).partition(" CORS ")[0] == shown
+
+
+def disagreeing():
+    """The log of two processes, of which one went over to another policy and the other rejects the file."""
+    common = {"cors.schema": 1, "service.name": "shop", "level": "info"}
+    decided = {
+        "cors.decision": "deny",
+        "cors.reason": "origin_not_listed",
+        "cors.reasons": "origin_not_listed",
+    }
+
+    def line(writer, number, event, policy, **fields):
+        time, uid = f"2026-03-02T12:00:{number:02}Z", f"{writer * 12}-{number}"
+        return json.dumps(
+            {
+                **common,
+                "timestamp": time,
+                "event": event,
+                "log.record.uid": uid,
+                "cors.policy.id": policy,
+                **fields,
+            }
+        )
+
+    rejected = {"error.type": "wildcard", "error.message": "is for development only."}
+    return [
+        line("a", 1, "cors.policy.loaded", "p-1"),
+        line("b", 2, "cors.policy.loaded", "p-1"),
+        line("a", 3, "cors.policy.changed", "p-2"),
+        line("b", 4, "cors.policy.rejected", "p-1", **rejected),
+        line("a", 5, "cors.decision", "p-2", **decided),
+        line("b", 6, "cors.decision", "p-1", **decided),
+        line("b", 7, "cors.decision", "p-1", **decided),
+    ]
+
+
+DISAGREE = "Processes of shop disagree: p-1 and p-2 decide, and a changed file is rejected. "
+
+
+def test_processes_that_disagree_are_told_once(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    log.write_text("\n".join(disagreeing()) + "\n")
+    out = of_stdin(log)
+    assert [line for line in out if line.startswith("Processes")] == [
+        f"{DISAGREE}Mend the file, then restart every process."
+    ]
+
+
+def test_processes_that_agree_again_are_not(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    log.write_text("\n".join(line for line in disagreeing() if "rejected" not in line) + "\n")
+    assert not [line for line in of_stdin(log) if line.startswith("Processes")]
+
+
+def test_the_report_tells_of_processes_that_disagree(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    log.write_text("\n".join(disagreeing()) + "\n")
+    for engine in ("plain", "duckdb"):
+        words = ["report", str(log), "--no-cache", "--engine", engine]
+        out = CliRunner().invoke(cors, words).stdout
+        assert "Processes of shop disagree since 2026-03-02T12:00:04: p-1 and p-2 decide, and a" in out
+        found = json.loads(CliRunner().invoke(cors, [*words, "--json"]).stdout)["disagreeing"]
+        assert [(one["service"], one["policies"]) for one in found] == [("shop", ["p-1", "p-2"])]
+
+
+def test_an_origin_that_is_none_is_an_error_with_what_was_meant(tmp_path):
+    (tmp_path / "audit.jsonl").touch()
+    found = CliRunner().invoke(cors, ["tail", str(tmp_path / "audit.jsonl"), "--origin", "shop.example.com"])
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert "Did you mean: https://shop.example.com?" in found.stderr

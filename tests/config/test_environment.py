@@ -186,7 +186,10 @@ def test_gunicorn_is_production_at_once_and_its_variable_is_not_repeated():
     assert environment.because == "a server loads it (SERVER_SOFTWARE is set) and nothing names another"
 
 
-@pytest.mark.parametrize("module", ["uwsgi", "mod_wsgi"])
+SERVERS = "uwsgi mod_wsgi waitress cheroot uvicorn hypercorn granian gevent.pywsgi".split()
+
+
+@pytest.mark.parametrize("module", SERVERS)
 def test_a_servers_module_is_production_at_once(monkeypatch, module):
     monkeypatch.setitem(sys.modules, module, sys)
     assert outcome(debug=True) == ("production", f"{module} loads it and nothing names another", True)

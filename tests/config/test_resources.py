@@ -104,17 +104,19 @@ def test_with_resources_only_their_paths_are_governed():
     assert policy.resource_for("/") is None
 
 
-def test_a_resource_tells_the_variables_that_set_it():
-    assert resource(ORIGINS=APP).variable("ORIGINS") == "CORS_ORIGINS"
+def test_a_resource_tells_where_its_origins_are_changed():
+    assert resource(ORIGINS=APP).advice.place("ORIGINS").variable == "CORS_ORIGINS"
     api = resource(ORIGINS=APP, RESOURCES__MY_API__PATH="/api/*")
-    assert api.variable("ORIGINS") == "CORS_ORIGINS"  # an inherited list is changed where it stands
-    assert api.variable("METHODS") == "CORS_RESOURCES__MY_API__METHODS"
+    assert api.advice.place("ORIGINS").variable == "CORS_ORIGINS"
+    api = resource(RESOURCES__MY_API__PATH="/api/*")
+    assert api.advice.place("ORIGINS").variable == "CORS_RESOURCES__MY_API__ORIGINS"
 
 
 def test_what_a_resource_says_of_itself_may_be_followed():
     code = {"resources": {"/api/*": {"methods": "GET"}}}
     api = resource(options=code)
-    assert resource(options=code, other={api.variable("ORIGINS"): APP}).whole()["origins"] == [APP]
+    variable = api.advice.place("ORIGINS").variable
+    assert resource(options=code, other={variable: APP}).whole()["origins"] == [APP]
 
 
 @pytest.mark.parametrize("value", ["/a/*, /b", "/a/* /b", '["/a/*", "/b"]', "/b\n/a/*", "/a/*,/b,/a/*"])
@@ -509,7 +511,7 @@ def test_a_view_inherits_and_overrides_what_it_names():
         "enabled": True,
         "defaulted": [],
     }
-    assert found.variable("ORIGINS") == "CORS_RESOURCES__API__ORIGINS"
+    assert found.advice.place("ORIGINS").text == "origins of @cross_origin on index"
     assert [r.name for r in built.bases] == ["api"]
 
 
@@ -520,7 +522,9 @@ def test_a_view_may_inherit_from_a_blueprint_and_both_from_the_app():
         "blueprint:shop": ([OTHER], 1),
         "view:index": ([OTHER], 2),
     }
-    assert found.resource_named("view:index").variable("ORIGINS") == "CORS_ORIGINS"
+    assert found.resource_named("view:index").advice.place("ORIGINS").text == (
+        "origins of CORS.init_app(shop)"
+    )
 
 
 @pytest.mark.parametrize("base", [None, "default"])

@@ -41,7 +41,7 @@ def test_origins_are_in_their_grammar(text, origins):
             "origin-numeric-host",
             (
                 "Write: https://127.0.0.1 - In production the origin cannot be listed, by the rule loopback. "
-                "Keep it to development: CORS_ENV=development."
+                "List the page's real origin, https://...; loopback is for development: CORS_ENV=development."
             ),
         ),
         ("https://app.example.com:0", "origin-bad-port", values._AN_ORIGIN),

@@ -193,18 +193,6 @@ def test_fields_that_contradict_each_other_are_all_told(rules, codes):
     assert [contradiction.code for contradiction in contradictions(made)] == codes
 
 
-@pytest.mark.parametrize(
-    ("prefix", "setting", "variable"),
-    [
-        ("CORS_", "ORIGINS", "CORS_ORIGINS"),
-        ("CORS_RESOURCES__API__", "ORIGINS", "CORS_RESOURCES__API__ORIGINS"),
-        ("CORS_RESOURCES__API__", "CORS_ENV", "CORS_ENV"),
-    ],
-)
-def test_a_resource_knows_the_variables_that_set_it(prefix, setting, variable):
-    assert Resource(prefix=prefix).variable(setting) == variable
-
-
 # --- policies
 
 

@@ -16,7 +16,7 @@ SEEN = """
     const rows = [...document.querySelectorAll("tbody tr")];
     return rows.map(row => [...row.cells].map(cell => cell.textContent));
 """
-REFUSED = "refused: TypeError, and the browser's console says why"
+REFUSED = "refused: TypeError, and the page is told no more"
 
 
 def free_ports(count):
@@ -50,7 +50,8 @@ def decisions(group):
 def test_the_listed_page_reads_what_the_policy_allows_and_each_decision_is_in_the_terminal(demo, browser):
     group, listed, _ = demo
     browser.open(listed)
-    assert browser.run(SEEN) == [
+    seen = browser.run(SEEN)
+    assert [row[:2] for row in seen] == [
         ["GET /items", "allowed: status 200, X-Total-Count 2"],
         ["PUT /items/1 with X-Api-Key", "allowed: status 200"],
         ["PUT /items/1 with X-Debug", REFUSED],
@@ -63,10 +64,50 @@ def test_the_listed_page_reads_what_the_policy_allows_and_each_decision_is_in_th
         ("preflight", "header_not_allowed", 200),
         ("actual", "origin_exact", 500),
     ]
+    assert [log.split(":")[0].split()[:3] for _, _, log in seen] == [
+        ["allow", "actual", "GET"],
+        ["allow", "preflight", "PUT"],
+        ["deny", "preflight", "PUT"],
+        ["allow", "actual", "GET"],
+    ]
+    assert "refused: x-debug" in seen[2][2]
+
+
+def test_the_page_fits_a_phone(demo, browser):
+    _, listed, _ = demo
+    browser.open(listed)
+    frame = """
+        const frame = document.createElement("iframe");
+        frame.style = "width: 390px; height: 700px; border: 0";
+        frame.src = location.href;
+        document.body.append(frame);
+        await new Promise(done => frame.onload = done);
+        while (!frame.contentDocument.body.dataset.done) await new Promise(done => setTimeout(done, 20));
+        return frame.contentDocument.documentElement.scrollWidth;
+    """
+    assert browser.run(frame) <= 390
+
+
+def test_a_port_that_is_taken_is_replaced_and_said(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code = f"import demo; demo.PORTS = ({taken.getsockname()[1]},) * 3; demo.main()"
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        environ["PYTHONPATH"] = os.pathsep.join([str(DEMO.parent), *sys.path])
+        group = ProcessGroup([sys.executable, "-c", code], tmp_path, environ)
+        try:
+            running = group.wait_for_output(r"Running on http://127\.0\.0\.1:(\d+)")
+            assert f"the shop:       http://localhost:{running}\n" in group.output
+            assert int(running) != taken.getsockname()[1]
+        finally:
+            group.end()
 
 
 def test_the_page_that_is_not_listed_reads_nothing(demo, browser):
     group, _, unlisted = demo
     browser.open(unlisted)
-    assert [verdict for _, verdict in browser.run(SEEN)] == [REFUSED] * 4
+    seen = browser.run(SEEN)
+    assert [verdict for _, verdict, _ in seen] == [REFUSED] * 4
+    assert all("origin_not_listed" in log and "Add the origin to CORS_ORIGINS" in log for _, _, log in seen)
     assert [reason for _, reason, _ in decisions(group)] == ["origin_not_listed"] * 4

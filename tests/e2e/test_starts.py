@@ -126,7 +126,13 @@ def test_in_development_the_examples_of_flask_cors_work_as_they_stand(example, s
 @pytest.mark.parametrize(
     ("example", "remedies"),
     [
-        ("resources", ["[loopback]", "Keep it to development: CORS_ENV=development"]),
+        (
+            "resources",
+            [
+                "[loopback]",
+                "List the page's real origin, https://...; loopback is for development: CORS_ENV=development",
+            ],
+        ),
         ("public", ["[wildcard]", "make one resource public: CORS_RESOURCES__<NAME>__PUBLIC=true"]),
     ],
 )

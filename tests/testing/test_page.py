@@ -230,8 +230,8 @@ def test_the_story_of_a_refused_preflight():
         f"browser: The preflight's answer has no Access-Control-Allow-Origin. {CHECK}, step 2\n"
         "policy: origin_not_listed: No entry lets the origin in. header_not_allowed: The preflight asks for "
         "request-header names that are not allowed. Refused: x-api-key. "
-        f"Nearest entry: {APP} (host_typo). Add the origin to CORS_ORIGINS. "
-        "Add the names to CORS_ALLOW_HEADERS."
+        f"Nearest entry: {APP} (host_typo). "
+        "Add the origin to CORS_ORIGINS. Add the names to CORS_ALLOW_HEADERS."
     )
     assert repr(verdict) == (
         "<no: The preflight's answer has no Access-Control-Allow-Origin. origin_not_listed. "
@@ -287,7 +287,7 @@ REMEDIES = {
         "POST", "/items"
     ),
     "no_resource.": lambda: page(**API).can_send("POST", "/other"),
-    "disabled. Set CORS_ENABLED=true.": lambda: page(ENABLED="false").can_read("/items"),
+    "disabled. Set CORS_ENABLED to true.": lambda: page(ENABLED="false").can_read("/items"),
 }
 
 

@@ -258,3 +258,16 @@ def test_an_exception_of_an_app_mounted_below_has_one_event(decorated, capfd):
 def test_an_unknown_option_is_refused_with_a_suggestion(option):
     with pytest.raises(CORSConfigError, match=r"\[option-unknown\]"):
         CORS(Flask("shop"), environ=PRODUCTION, **{option: APP})
+
+
+def test_the_one_app_that_an_object_governs_needs_no_context(tmp_path):
+    policy = tmp_path / "cors.toml"
+    policy.write_text('origins = ["https://a.example"]\n')
+    app = Flask("shop")
+    cors = CORS(app, environ={"CORS_ENV": "production", "CORS_CONFIG_FILE": str(policy)})
+    policy.write_text('origins = ["https://b.example"]\n')
+    assert cors.reload() is cors.policy()
+    assert cors.decide(origin="https://b.example", path="/").verdict == "allow"
+    CORS.init_app(cors, Flask("other"), environ={"CORS_ENV": "production"})
+    with pytest.raises(RuntimeError, match="context"):
+        cors.policy()

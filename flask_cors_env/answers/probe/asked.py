@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
 
-from flask_cors_env.answers.probe.compared import Answers, Difference, difference
+from flask_cors_env.answers.probe.compared import Answers, Difference, Likely, difference
 from flask_cors_env.config.values import AUTO
 from flask_cors_env.core.decision import Decision, decide_within
 from flask_cors_env.core.host import ends_in_number
@@ -38,6 +38,10 @@ _EXACT = 5
 _FILLED = "1"
 #: A header value that is never safelisted, so that a preflight asks for the header's name.
 _UNSAFE = '"'
+
+
+#: How often a preflight is asked again.
+_AGAIN = 3
 
 
 class Place(NamedTuple):
@@ -90,7 +94,7 @@ class Prober:
         wanted = {resource.name for resource in self._policy.resources if resource.enabled}
         found: dict[str, Place] = {}
         for place in _candidates(self._policy, rules):
-            resource = self._governing(place)
+            resource = self.governing(place)
             if resource is not None and resource.name in wanted:
                 found.setdefault(resource.name, place)
             if len(found) == len(wanted):
@@ -103,24 +107,38 @@ class Prober:
 
     def questions(self, place: Place, *, get: bool = False) -> list[Question]:
         """What is worth asking at *place*; *get*: also for the answers that pages would read."""
-        resource = self._governing(place)
+        resource = self.governing(place)
         if resource is not None and not resource.enabled:
             return []
         asked = dict.fromkeys(_questions(resource or Resource(), place, get=get))
         return [question for question in asked if question.origin != self._host]
 
     def compare(self, question: Question, ask: Ask) -> Finding | None:
-        """Ask the server; None where it is of the policy's mind. Raises what *ask* raises."""
+        """
+        Ask the server; None where it is of the policy's mind. Raises what *ask* raises.
+
+        What should be allowed, and what differs, is asked again: another process may answer otherwise.
+        """
         decision = self._expected(question)
         if decision.verdict is Verdict.SKIP:
             return None
         page = self._page(question, decision.resource)
-        got = ask(preflight_request(page) if question.is_preflight else actual_request(page))
-        found = difference(Answers(page, decision, got, question.is_preflight))
+        request = preflight_request(page) if question.is_preflight else actual_request(page)
+
+        def compared() -> Difference | None:
+            return difference(Answers(page, decision, ask(request), question.is_preflight))
+
+        found = compared()
+        if question.is_preflight and (found is not None or decision.verdict is Verdict.ALLOW):
+            others = [one for one in (compared() for _ in range(_AGAIN)) if one != found]
+            if others:
+                found = found or others[0]
+                found = found and found._replace(likely=Likely.DISAGREE)
         name = None if decision.resource is None else decision.resource.name
         return None if found is None else Finding(question, name, found)
 
-    def _governing(self, place: Place) -> Resource | None:
+    def governing(self, place: Place) -> Resource | None:
+        """Return the resource that governs *place*; None where none does."""
         return self._decided(STRANGER, place.method, place.path, (_STRANGE_NAME,))[0].resource
 
     def _decided(self, origin: str, method: str, path: str, names: Iterable[str]) -> list[Decision]:

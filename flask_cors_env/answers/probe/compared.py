@@ -56,7 +56,7 @@ class Likely(StrEnum):
         "Check the URL and its prefix, and that the proxy passes OPTIONS on.",
     )  # fmt: skip
     FAILURE = (
-        "failure", "The server fails, or what the proxy asks does",
+        "failure", "A status of 5xx: the server fails, or the proxy does not reach it",
         "Read the server's log.",
     )  # fmt: skip
     TWO_LAYERS = (
@@ -66,6 +66,10 @@ class Likely(StrEnum):
     OTHER_POLICY = (
         "other_policy", "Another policy is running: an older one, or one with other variables",
         "Restart every process with the new settings, and compare flask cors show in its environment.",
+    )  # fmt: skip
+    DISAGREE = (
+        "disagree", "Processes of the server answer differently: some serve another policy",
+        "Look for cors.policy.rejected in the log, mend the file that it names, and restart every process.",
     )  # fmt: skip
     SWALLOWED = (
         "swallowed", "OPTIONS is answered ahead of the app, or the app has no CORS",
