@@ -17,6 +17,7 @@ from flask_cors_env.answers.shapes import Shape
 from flask_cors_env.core.fields import DEFAULT, FIELDS, SPELLED
 from flask_cors_env.core.path import PathPattern
 from flask_cors_env.core.policy import Policy, Resource
+from flask_cors_env.core.reason import Reason
 
 #: The resources that the program itself declares, whatever a file says.
 OF_PROGRAM = ("view:", "blueprint:")
@@ -105,6 +106,23 @@ class Ground:
         if shape.has_path and not _is_of_program(shape.resource):
             return found._replace(new=(self._new.resource_for(shape.request.path),))
         return found
+
+    def guard(self, shape: Shape, new: Resource | None) -> Resource | None:
+        """
+        Return the resource that an ambiguous path must not lead round, as `Policy.guard_for` does.
+
+        Where the log does not have the path of an allowed shape, the path is taken for a plain one.
+
+        Raises:
+            UndecidableError: The path was ambiguous, is not in the log, and *new* does not enforce.
+        """
+        if shape.has_path:
+            return self._new.guard_for(shape.request.path, new)
+        if Reason.PATH_AMBIGUOUS not in shape.reasons:
+            return None
+        if new is None or not (new.enforce and new.enabled):
+            raise UndecidableError(Doubt.PATH)
+        return new
 
     def _places(self, name: str | None) -> Places:
         """The same for what the resource *name* governed, None for what none did, on whatever path."""

@@ -100,27 +100,28 @@ def replay(shapes: Iterable[Shape], recorded: Mapping[str, Policy], new: Policy)
 def _judged(shape: Shape, ground: Ground) -> Judged:
     """What becomes of *shape*, if it is the same in every place where it may be decided."""
     old, places, doubt = ground.places(shape)
-    found = [_in_place(shape, old, new) for new in places]
+    found = [_in_place(shape, old, new, ground) for new in places]
     if len({judged.outcome for judged in found}) != 1:
         return Judged(shape, Outcome.UNDECIDABLE, (doubt.value,), (), doubt)
     return found[0] if len(found) == 1 else found[0]._replace(resource=None)
 
 
-def _in_place(shape: Shape, old: Resource | None, new: Resource | None) -> Judged:
+def _in_place(shape: Shape, old: Resource | None, new: Resource | None, ground: Ground) -> Judged:
     try:
-        return _compared(shape, old, new)._replace(resource=None if new is None else new.name)
+        guard = ground.guard(shape, new)
+        return _compared(shape, old, new, guard)._replace(resource=None if new is None else new.name)
     except UndecidableError as error:
         return Judged(shape, Outcome.UNDECIDABLE, (error.doubt.value,), (), error.doubt)
 
 
-def _compared(shape: Shape, old: Resource | None, new: Resource | None) -> Judged:
+def _compared(shape: Shape, old: Resource | None, new: Resource | None, guard: Resource | None) -> Judged:
     """
     What becomes of *shape*; where credentials came, it also matters whether they are wanted.
 
     Whether those were cookies, without which the browser withholds the response, or a field that the page set
     itself, is not in the log.
     """
-    verdict, reasons, offending = _decided(shape, old, new)
+    verdict, reasons, offending = _decided(shape, old, new, guard)
     is_allowed = verdict is Verdict.ALLOW
     was, becomes = (
         _degree(shape, old, is_allowed=shape.is_allowed),
@@ -142,8 +143,11 @@ def _degree(shape: Shape, resource: Resource | None, *, is_allowed: bool) -> int
 _Decided = tuple[Verdict, tuple[Reason, ...], tuple[str, ...]]
 
 
-def _decided(shape: Shape, old: Resource | None, new: Resource | None) -> _Decided:
+def _decided(shape: Shape, old: Resource | None, new: Resource | None, guard: Resource | None) -> _Decided:
     """The decision about *shape*; where something is in doubt, it is taken in the client's favour first."""
+    if guard is not None:
+        decision = decide_within(new, shape.request, guard=guard)
+        return decision.verdict, decision.reasons, decision.offending
     if new is not None and new.enabled:
         _refuse_unknown_origin(shape, new)
         if "cors.origin" in shape.cut and not _lets_in_cut(shape, old, new):

@@ -86,6 +86,7 @@ def _request(row: Row) -> Request:
         requested_method=_plain(told["cors_request_method"] or "") if is_preflight else None,
         requested_headers=_plain(told["cors_request_headers"]) if is_preflight else None,
         credentialed=told["cors_request_credentialed"] == "true",
+        websocket=told["cors_request_kind"] == Kind.WEBSOCKET,
     )
 
 
