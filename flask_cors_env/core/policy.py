@@ -273,7 +273,8 @@ class Policy:
             path: Decoded once, with one leading slash.
             resource: The resource that governs the path, or the view that the path is routed to.
         """
-        readings = other_readings(path) if self.enforces else ()
+        enforces = self.enforces or (resource is not None and resource.enforce)
+        readings = other_readings(path) if enforces else ()
         found = (resource, *map(self._index.find_as_written, readings)) if readings else ()
         return next((each for each in found if each is not None and each.enforce and each.enabled), None)
 

@@ -221,7 +221,8 @@ class Active:
 
     def _within(self, facts: RequestFacts, asked: Asked, resource: Resource | None) -> Outcome:
         policy = self.policy
-        guard = policy.guard_for(asked.path, resource) if policy.enforces else None
+        enforces = policy.enforces or (resource is not None and resource.enforce)
+        guard = policy.guard_for(asked.path, resource) if enforces else None
         key = (resource, guard, facts)
         return self._known.get(key) or self._new(facts, asked.path, resource, guard)
 
