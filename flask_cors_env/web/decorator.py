@@ -30,6 +30,8 @@ from flask_cors_env.web.state import state_of
 _SOURCE = "the arguments of @cross_origin"
 _OFF = "allow_credentials=False"
 _LOG = logging.getLogger("flask_cors_env")
+#: On the wrapper of a class's ``dispatch_request``, which says for every mark of the class when it runs.
+_DISPATCH = "__cors_env_dispatch__"
 #: How deep a wrapper is looked for in what functions were closed over.
 _DEPTH = 4
 
@@ -70,31 +72,53 @@ def cross_origin(origins: Any = None, /, **options: Any) -> Any:
 
 def exempted(view: Any, mark: Mark) -> Any:
     """Return *view* with *mark*, an exemption. The view itself bears it too: a route may have it already."""
-    is_put = marks.put(view, mark)
-    return view if isinstance(view, type) and is_put else _wrapped(view, mark)
+    if isinstance(view, type):
+        return _marked_class(view, mark)
+    if not mark.is_late:  # what is put on at each request would be kept for ever
+        marks.put(view, mark)
+    return _wrapped(view, mark)
 
 
 def _marked(view: Any, mark: Mark) -> Any:
-    """Return *view* with *mark*: a class itself, a function in a wrapper that says when it runs."""
+    """Return *view* with *mark*: a class that says when it is dispatched, or a function in such a wrapper."""
     if isinstance(view, type):
-        marks.put(view, mark)
-        return view
+        return _marked_class(view, mark)
     wrapper = _wrapped(view, mark)
-    if not mark.is_late:  # what is put on at each request would be noted for ever
+    if not mark.is_late:
         marks.note_around(view, mark, wrapper)
     return wrapper
 
 
+def _marked_class(view: type, mark: Mark) -> type:
+    """Return the class *view* with *mark*; while a request is served, a class of its own below it."""
+    bearer = view
+    if mark.is_late:
+        own = {"__module__": view.__module__, "__qualname__": view.__qualname__}
+        bearer = type(view)(view.__name__, (view,), own)
+    marks.put(bearer, mark)
+    dispatch = getattr(bearer, "dispatch_request", None)
+    if dispatch is not None and not hasattr(dispatch, _DISPATCH):  # one for all marks: they may be many
+        wrapper = _governed(dispatch, lambda arguments: _begin_class(type(arguments[0])))
+        setattr(wrapper, _DISPATCH, True)
+        setattr(bearer, "dispatch_request", wrapper)  # noqa: B010 - not every class has one
+    return bearer
+
+
 def _wrapped(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
-    wrapper = _async_wrapper(view, mark) if inspect.iscoroutinefunction(view) else _wrapper(view, mark)
+    wrapper = _governed(view, lambda _arguments: _begin(mark, view))
     marks.put(wrapper, mark)
     return wrapper
 
 
-def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
+def _governed(view: Callable[..., Any], begin: _Begin) -> Callable[..., Any]:
+    """Return *view* in a wrapper whose calls are runs; *begin* is given the positional arguments of each."""
+    return (_async_wrapper if inspect.iscoroutinefunction(view) else _wrapper)(view, begin)
+
+
+def _wrapper(view: Callable[..., Any], begin: _Begin) -> Callable[..., Any]:
     @functools.wraps(view)
     def governed(*args: Any, **kwargs: Any) -> Any:
-        run = _begin(mark, view)
+        run = begin(args)
         if run is None:
             return view(*args, **kwargs)
         if run.refusal is not None:
@@ -104,16 +128,16 @@ def _wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
         except BaseException:
             run.exchange.governs(run.resource, returned=False)
             raise
-        run.exchange.governs(run.resource, returned=True)
+        run.ended(result)
         return result
 
     return governed
 
 
-def _async_wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
+def _async_wrapper(view: Callable[..., Any], begin: _Begin) -> Callable[..., Any]:
     @functools.wraps(view)
     async def governed(*args: Any, **kwargs: Any) -> Any:
-        run = _begin(mark, view)
+        run = begin(args)
         if run is None:
             return await view(*args, **kwargs)
         if run.refusal is not None:
@@ -123,7 +147,7 @@ def _async_wrapper(view: Callable[..., Any], mark: Mark) -> Callable[..., Any]:
         except BaseException:
             run.exchange.governs(run.resource, returned=False)
             raise
-        run.exchange.governs(run.resource, returned=True)
+        run.ended(result)
         return result
 
     return governed
@@ -136,13 +160,35 @@ class _Run(NamedTuple):
     resource: Resource
     refusal: Response | None
 
+    def ended(self, result: Any) -> None:
+        """Let the rules govern; those of a function before the view only if its *result* is an answer."""
+        if result is not None or self.exchange.phase is not Phase.BEFORE:
+            self.exchange.governs(self.resource, returned=True)
 
-def _begin(mark: Mark, view: Callable[..., Any]) -> _Run | None:
+
+#: From the positional arguments of a call to its run.
+_Begin = Callable[[tuple[Any, ...]], _Run | None]
+
+
+def _current_app() -> Flask:
+    """Return the app itself, which marks and states are known by."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug documents it
+    return app
+
+
+def _begin_class(view: type) -> _Run | None:
+    """Return the run of a class that is dispatched; None where a function of it bears the mark that holds."""
+    request = request_or_none()
+    mark = None if request is None else marks.of_class_alone(_current_app(), view, request.method)
+    return None if mark is None else _begin(mark, view)
+
+
+def _begin(mark: Mark, view: Any) -> _Run | None:
     """Return the run that begins; None where no request is served, or the mark does not hold in its app."""
     request = request_or_none()
     if request is None:
         return None
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the app itself is what is known
+    app = _current_app()
     state = state_of(app) or (None if mark.exempt else adopt.adopt(app))
     if state is None or not mark.holds_in(app):
         return None
@@ -158,30 +204,33 @@ def _begin(mark: Mark, view: Callable[..., Any]) -> _Run | None:
         return None
     endpoint, is_view = request.endpoint, exchange.phase is Phase.VIEW
     resource = state.resource_of_mark(mark, name, endpoint, exchange.path)
+    if is_view and exchange.refused is not None:  # the request is refused once
+        return _Run(exchange, resource, exchange.refused)
     registered = app.view_functions.get(endpoint or "")
-    if not is_view or marks.bears(app, registered, request.method, mark):
+    is_bearer = functools.partial(marks.bears, app, method=request.method, mark=mark)
+    if not is_view or is_bearer(registered):
         return _Run(exchange, resource, None)
-    state.warn_once(f"{endpoint} {name}", _cause(mark, name, registered))
+    state.warn_once(f"{endpoint} {name}", _cause(mark, name, is_hidden=_holds(registered, is_bearer, _DEPTH)))
     return _Run(exchange, resource, exchange.refusal(resource) if resource.enabled else None)
 
 
-def _cause(mark: Mark, name: str, registered: Any) -> str:
-    """Return why *mark* could not be found on the view that the app has *registered*, and what to do."""
+def _cause(mark: Mark, name: str, *, is_hidden: bool) -> str:
+    """Return why *mark* was not found on its view, and what to do. *is_hidden*: a decorator hides it."""
     what = "cors.exempt" if mark.exempt else "@cross_origin"
     if mark.is_late:
         cause = "it is put on while a request is served; put it on the view before the app registers it"
-    elif _holds(registered, mark, _DEPTH):
+    elif is_hidden:
         cause = "a decorator above it hides it (it lacks functools.wraps); put it on top of that one"
     else:
         cause = "the view that the app has registered does not show it; put it on that view"
     return f"the preflights of {what} on {name} are decided by the path's policy: {cause}"
 
 
-def _holds(function: Any, mark: Mark, depth: int) -> bool:
-    """Return True where *function* was closed over a function that bears *mark*."""
-    if mark in getattr(function, marks.ATTRIBUTE, ()):
+def _holds(function: Any, is_bearer: Callable[[Any], bool], depth: int) -> bool:
+    """Return True where *function* is a bearer, or was closed over one."""
+    if is_bearer(function):
         return True
-    return depth > 0 and any(_holds(inner, mark, depth - 1) for inner in _closed_over(function))
+    return depth > 0 and any(_holds(inner, is_bearer, depth - 1) for inner in _closed_over(function))
 
 
 def _closed_over(function: Any) -> Iterator[Any]:

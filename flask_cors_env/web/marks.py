@@ -64,9 +64,18 @@ def of_view(app: Flask, view: Any, method: str) -> Mark | None:
     view_class = getattr(view, "view_class", None)
     found = _of_function(app, view)
     if view_class is not None:
-        found = found or _of_function(app, getattr(view_class, "dispatch_request", None))
-        found = found or _of_function(app, _handler(view_class, method)) or _of_bearer(app, view_class)
+        found = found or _of_functions(app, view_class, method) or _of_bearer(app, view_class)
     return found
+
+
+def of_class_alone(app: Flask, view_class: type, method: str) -> Mark | None:
+    """Return the mark of *view_class* that holds for *method*; None where its function has one."""
+    return None if _of_functions(app, view_class, method) else _of_bearer(app, view_class)
+
+
+def _of_functions(app: Flask, view_class: type, method: str) -> Mark | None:
+    found = _of_function(app, getattr(view_class, "dispatch_request", None))
+    return found or _of_function(app, _handler(view_class, method))
 
 
 def _handler(view_class: type, method: str) -> Any:
@@ -148,10 +157,7 @@ def note_around(view: Any, mark: Mark, wrapper: Any) -> None:
             _AROUND.setdefault(function, []).append(mark)
 
 
-def put(view: Any, mark: Mark) -> bool:
-    """Put *mark* on *view* before others; return False where it takes no attribute, as a bound method."""
-    try:
+def put(view: Any, mark: Mark) -> None:
+    """Put *mark* on *view* before others; a bound method, for one, takes no attribute."""
+    with contextlib.suppress(AttributeError):
         setattr(view, ATTRIBUTE, (mark, *getattr(view, ATTRIBUTE, ())))
-    except AttributeError:
-        return False
-    return True

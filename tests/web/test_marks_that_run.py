@@ -479,3 +479,97 @@ def test_a_decorator_with_wraps_is_found_and_no_warning_is_given(caplog):
     assert [acao(app, origin=origin) for origin in (APP, PARTNER)] == [APP, None]
     assert get(app, origin=PARTNER).status_code == 200
     assert caplog.text == ""
+
+
+@cross_origin(origins=[APP])
+class Marked(MethodView):
+    """A class that bears a mark; one of its functions bears another."""
+
+    def get(self):
+        return "x"
+
+    @cross_origin(origins=[BI])
+    def put(self):
+        return "x"
+
+
+class Inheriting(Marked):
+    """A class that has the mark of the class above it."""
+
+    def get(self):
+        return "y"
+
+
+@pytest.mark.parametrize("view", [Marked, Inheriting])
+def test_the_mark_of_a_class_governs_where_it_is_hidden(view, caplog):
+    app, _ = governed(origins=[APP, PARTNER, BI])
+    app.add_url_rule("/x", "x", plain(view.as_view("x")), methods=["GET", "PUT"])
+    app.add_url_rule("/y", view_func=view.as_view("y"))
+    assert [acao(app, origin=origin) for origin in (APP, PARTNER, BI)] == [APP, None, None]
+    assert [get(app, "/y", origin).status_code for origin in (APP, PARTNER)] == [200, 200]
+    assert [
+        get(app, path, APP, "PUT").headers.get("Access-Control-Allow-Origin") for path in ("/x", "/y")
+    ] == [
+        None,
+        None,
+    ]
+    assert [get(app, path, BI, "PUT").data for path in ("/x", "/y")] == [b"x", b"x"]
+    assert caplog.text.count("it lacks functools.wraps") == 2
+
+
+def test_an_exemption_of_a_class_that_is_hidden_leaves_the_response_alone():
+    app, cors = governed()
+    own = {"Access-Control-Allow-Origin": "https://own.example"}
+
+    class One(MethodView):
+        def get(self):
+            return "x", own
+
+    for _ in range(1000):  # as many factories as a suite of tests calls
+        cors.exempt(One)
+    app.add_url_rule("/x", "x", plain(One.as_view("x")))
+    assert protocol_fields(get(app, origin=EVIL)) == own
+
+
+def test_nothing_is_kept_on_what_is_marked_at_each_request():
+    app, cors = governed()
+
+    class One(MethodView):
+        def get(self):
+            return "x"
+
+    def left():
+        return "left"
+
+    before = [dict(vars(One)), dict(vars(left))]
+    app.add_url_rule("/x", "x", at_request(lambda: cross_origin(origins=[APP])(One).as_view("x")))
+    app.add_url_rule("/y", "y", at_request(lambda: cors.exempt(left)))
+    assert [acao(app, origin=origin) for origin in (APP, PARTNER)] == [APP, None]
+    assert acao(app, "/y") is None
+    assert [vars(One), vars(left)] == before
+
+
+def test_a_request_is_refused_once(capfd):
+    app, _ = governed()
+    one = cross_origin(origins=[APP])(lambda: app.ran.append("one"))
+    two = cross_origin(origins=[PARTNER])(lambda: app.ran.append("two"))
+    app.add_url_rule("/x", "x", lambda: f"{one()}{two()}")
+    assert (get(app, origin=PARTNER).status_code, app.ran) == (403, [])
+    assert (get(app, origin=EVIL).status_code, app.ran) == (403, [])
+    assert of_log(capfd, "cors.decision") == [("deny",), ("deny",)]
+
+
+def test_a_function_before_the_view_that_gave_no_answer_leaves_those_after_it_alone():
+    app, _ = governed(origins=[APP])
+    app.before_request(cross_origin(origins=[PARTNER])(lambda: None))
+    app.before_request(lambda: ("no", 401))
+    assert [acao(app, origin=origin) for origin in (APP, PARTNER)] == [APP, None]
+
+
+def test_one_that_enforces_refuses_an_ambiguous_path(capfd):
+    app, _ = governed()
+    run = cross_origin(origins=[APP], enforce=True)(lambda rest: app.ran.append(rest) or "x")
+    app.add_url_rule("/x/<path:rest>", "x", plain(run))
+    assert (get(app, "/x/..%2fpub").status_code, app.ran) == (403, [])
+    assert get(app, "/x/pub").status_code == 200
+    assert of_log(capfd, "cors.reason") == [("path_ambiguous",), ("origin_exact",)]
