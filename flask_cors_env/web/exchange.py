@@ -87,7 +87,7 @@ class Exchange:
         governing: The rules of the `cross_origin` that governs the response; None where none has run.
         phase: What Flask is doing.
         refused: The answer where a view's `cross_origin` has refused the request; else None.
-        is_settled: True where the wrapper has decided, and Flask need not.
+        settled: The environ that the wrapper has decided on, and Flask need not; None where it has not.
         is_answered: True once the answer ahead of the application is given.
         is_recorded: True once the event is written.
         has_started: True once the response has started.
@@ -100,7 +100,7 @@ class Exchange:
     governing: Resource | None = None
     phase = Phase.BEFORE
     refused: Response | None = None
-    is_settled = False
+    settled: WSGIEnvironment | None = None
     is_answered = False
     is_recorded = False
     has_started = False
@@ -148,9 +148,12 @@ class Exchange:
         self.request, self.environ = request, request.environ
         self._facts, self._path = read_served(request)
         self.governing, self.phase, self._has_returned = None, Phase.BEFORE, False
-        if self.start_response is None or not self.has_started:  # a layer may ask Flask again
-            self.is_answered = self.is_recorded = self.has_started = False
-            self.refused = None
+        if self.start_response is None:  # an environ may be used again
+            self.is_recorded = self.has_started = False
+        elif self.is_answered:  # a layer below has dropped that answer, and its event is written
+            self.is_recorded = False
+        self.is_answered = self._is_anothers = False
+        self.refused = None
         facts, active = self._facts, self.active
         outcome = self.outcome = active.outcome(facts, self, active.finder(request, facts))
         self.due = None if outcome.answer is None else outcome
@@ -161,9 +164,15 @@ class Exchange:
         """Return True once Flask serves the request."""
         return self.request is not None
 
-    def leave_to(self, source: Source) -> None:
-        """Leave the request to another governed app, *source*, which is mounted below the wrapper."""
-        if source is not self.source and not self.is_reached():
+    def leave_to(self, source: Source, environ: WSGIEnvironment) -> None:
+        """
+        Leave the request to the governed app of *source*, which is below the wrapper.
+
+        An app that a view asks answers to that view. An app below its own wrapper has another path, or it
+        would call itself for ever; with the same path it is asked again.
+        """
+        is_again = source is self.source and path_of(environ) == self.path
+        if self.phase is not Phase.VIEW and not is_again:
             self._is_anothers = True
 
     def _final(self) -> Outcome:
@@ -219,7 +228,7 @@ class Exchange:
         answer = outcome.answer
         if answer is None:
             raise ValueError("the application answers this request")
-        self.is_answered = True
+        self.outcome, self.is_answered = outcome, True
         self._record(outcome, answer.status, is_served=False)
         return answer.line, self._with_id([*answer.headers]), answer.body
 
@@ -389,18 +398,18 @@ class Settled(Exchange):
 
     fields: Fields = ()
 
-    is_settled = True
-
     def __init__(
         self, source: Source, active: Active, environ: WSGIEnvironment, start_response: StartResponse
     ) -> None:
         self.source = source
         self.active = active
-        self.environ = environ
+        self.environ = self.settled = environ
         self.start_response: StartResponse = start_response
 
     def enter(self, request: FlaskRequest) -> None:
-        """Change nothing: the wrapper has decided."""
+        """Decide on *request* only where its environ is another one: a view has Flask serve it."""
+        if request.environ is not self.settled:
+            super().enter(request)
 
     def is_reached(self) -> bool:
         """Return True: nothing stands between the wrapper and Flask."""
@@ -422,7 +431,7 @@ class Settled(Exchange):
 
     def pass_on(self, status: str, headers: Headers_, exc_info: Any = None, /) -> Callable[[bytes], object]:
         """Start the response to a request without Origin: caches have to tell it from the others."""
-        if self.governing is not None:
+        if self.governing is not None or self.request is not None:
             return self.start(status, headers, exc_info)
         self.has_started = True
         if self.fields:

@@ -13,19 +13,21 @@ when the first request comes that the wrapper does not decide on.
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import flask.globals
 from flask import Flask, current_app
 
-from flask_cors_env.web.exchange import Exchange, Phase, current_request
+from flask_cors_env.web.exchange import OUTER, Exchange, Phase, current_request
 from flask_cors_env.web.prepared import Source
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 Method = Callable[..., Any]
+_LOCK = threading.Lock()
 #: No argument. A function with a default is called faster than one that takes any arguments.
 _NONE: Any = object()
 #: Holds Flask's context, of which one attribute is the request. The name is Flask's own until 3.1; the proxy
@@ -55,6 +57,9 @@ def enter(source: Source) -> Exchange:
         install(current_app._get_current_object(), source)  # type: ignore[attr-defined]  # noqa: SLF001 - the app itself
         active = source.ready or source.activate(request.environ)
         exchange = request.environ[source.key] = Exchange(source, active, request.environ, None)
+        if OUTER in request.environ:
+            request.environ[OUTER].leave_to(source, request.environ)
+        _watch_teardown(source)
     if exchange.request is not request:
         exchange.enter(request)
     return exchange
@@ -72,10 +77,18 @@ def install(app: Flask, source: Source) -> None:
 
     A coming Flask gives them its context: https://github.com/pallets/flask/pull/5818.
     """
-    if not source.is_hooked:
+    if source.is_hooked:
+        return
+    with _LOCK:  # no request goes on beside one that wraps half of them
+        if not source.is_hooked:
+            for name, hook in _HOOKS.items():
+                setattr(app, name, hook(source, getattr(app, name)))
         source.is_hooked = True
-        for name, hook in _HOOKS.items():
-            setattr(app, name, hook(source, getattr(app, name)))
+
+
+def serves_as_flask(app: Flask) -> bool:
+    """Return True where the app has Flask's own way from a request's context to its response."""
+    return all(getattr(type(app), name) is getattr(Flask, name) for name in _HOOKS)
 
 
 def makes_flasks_contexts(app: Flask) -> bool:
@@ -90,7 +103,8 @@ def _request_context(app: Flask, source: Source, method: Method) -> Method:
 
     @functools.wraps(method)
     def request_context(environ: WSGIEnvironment) -> Any:
-        if key not in environ:
+        exchange = environ.get(key)
+        if exchange is None or exchange.settled is not environ:
             install(app, source)
         return method(environ)
 
@@ -107,18 +121,21 @@ def _full_dispatch_request(source: Source, method: Method) -> Method:
     return full_dispatch_request
 
 
-def _watch_teardown(source: Source, exchange: Exchange) -> None:
-    """Have the event written when the context ends: a bridge may not ask Flask to handle the exception."""
+def _watch_teardown(source: Source) -> None:
+    """Have an exception's event written when the context ends: a bridge may not ask Flask to handle it."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the app itself
-    if exchange.start_response is None and "do_teardown_request" not in vars(app):
+    if "do_teardown_request" not in vars(app):
         app.do_teardown_request = _do_teardown_request(source, app.do_teardown_request)  # type: ignore[method-assign]
 
 
 def _do_teardown_request(source: Source, method: Method) -> Method:
+    """While the view runs, it is a copied context that ends."""
+
     def do_teardown_request(*args: Any) -> Any:
         exchange: Exchange | None = current_request().environ.get(source.key)
         error = next((each for each in args if isinstance(each, BaseException)), None)
-        if exchange is not None and exchange.start_response is None and error is not None:
+        is_over = exchange is not None and exchange.phase is not Phase.VIEW
+        if exchange is not None and exchange.start_response is None and error is not None and is_over:
             exchange.raised(error)
         return method(*args)
 
@@ -130,11 +147,11 @@ def _preprocess_request(source: Source, method: Method) -> Method:
         exchange = enter(source)
         if exchange.due is not None:
             return exchange.take_answer(exchange.due)
-        try:
-            return method() if context is _NONE else method(context)
-        except BaseException:
-            _watch_teardown(source, exchange)
-            raise
+        result = method() if context is _NONE else method(context)
+        if result is None:
+            exchange.phase = Phase.VIEW  # an app may call its view by itself
+            exchange.forget_governing()
+        return result
 
     return preprocess_request
 
@@ -149,8 +166,9 @@ def _dispatch_request(_app: Flask, source: Source, method: Method) -> Method:
     key, current = source.key, _CONTEXT.get
 
     def dispatch_request(context: Any = _NONE) -> Any:
-        exchange = current().request.environ.get(key)
-        if exchange is None or not exchange.is_settled:
+        environ = current().request.environ
+        exchange = environ.get(key)
+        if exchange is None or exchange.settled is not environ:
             exchange = enter(source)
             if exchange.due is not None:
                 return exchange.take_answer(exchange.due)
@@ -160,7 +178,6 @@ def _dispatch_request(_app: Flask, source: Source, method: Method) -> Method:
         try:
             result = method() if context is _NONE else method(context)
         except BaseException:
-            _watch_teardown(source, exchange)
             if exchange.refused is None:
                 raise
             result = exchange.refused
@@ -172,9 +189,12 @@ def _dispatch_request(_app: Flask, source: Source, method: Method) -> Method:
 
 
 def _process_response(source: Source, method: Method) -> Method:
+    key, current = source.key, _CONTEXT.get
+
     def process_response(first: Any, second: Any = _NONE) -> Any:
         response = method(first) if second is _NONE else method(first, second)
-        return enter(source).finish(response)
+        exchange: Exchange | None = current().request.environ.get(key)
+        return (enter(source) if exchange is None else exchange).finish(response)
 
     return process_response
 

@@ -56,7 +56,7 @@ class Middleware:
         source = self._source
         active = source.ready or source.activate(environ)
         if OUTER in environ:
-            environ[OUTER].leave_to(source)
+            environ[OUTER].leave_to(source, environ)
         origin: str | None = environ.get("HTTP_ORIGIN")
         if not active.is_early and (origin is None or not active.answers_early(environ)):
             return self._pass_on(environ, start_response, active)

@@ -6,7 +6,15 @@ import logging
 
 import pytest
 from apps import APP, EVIL, events, preflight, protocol_fields
-from flask import Blueprint, Flask, Response, abort, copy_current_request_context, stream_with_context
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    copy_current_request_context,
+    request,
+    stream_with_context,
+)
 from flask.views import MethodView, View
 from flask_restx import Api, Namespace, Resource
 from werkzeug.routing import Rule
@@ -573,3 +581,22 @@ def test_one_that_enforces_refuses_an_ambiguous_path(capfd):
     assert (get(app, "/x/..%2fpub").status_code, app.ran) == (403, [])
     assert get(app, "/x/pub").status_code == 200
     assert of_log(capfd, "cors.reason") == [("path_ambiguous",), ("origin_exact",)]
+
+
+class Direct(Flask):
+    """An app that calls its views by itself, without ``dispatch_request``."""
+
+    def full_dispatch_request(self, *_):
+        result = self.preprocess_request()
+        if result is None:
+            result = self.view_functions[request.endpoint](**request.view_args)
+        return self.process_response(self.make_response(result))
+
+
+def test_it_refuses_where_the_app_calls_its_views_by_itself():
+    app = Direct("shop")
+    app.ran = []
+    CORS(app, environ=ENVIRON, origins=[APP, PARTNER])
+    hidden(app, lambda: app.ran.append("x") or "x")
+    assert [get(app, origin=origin).status_code for origin in (APP, PARTNER)] == [200, 403]
+    assert app.ran == ["x"]

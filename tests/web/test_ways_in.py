@@ -8,12 +8,13 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Thread
 
 import pytest
 from apps import APP, EVIL, events, protocol_fields
 from asgiref.testing import ApplicationCommunicator
 from asgiref.wsgi import WsgiToAsgi
-from flask import Flask, Response, request
+from flask import Flask, Response, copy_current_request_context, request
 from werkzeug.datastructures import Headers
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -514,3 +515,157 @@ def test_events_are_json_of_one_line_in_every_way(way, capfd):
     Conversation(way).ask("/items")
     for line in capfd.readouterr().err.splitlines():
         assert json.loads(line)["cors.schema"] == 1
+
+
+class Cascade:
+    """A layer that asks its apps in turn, each with a copy of the environ, until one has the page."""
+
+    def __init__(self, apps, missing=("404",)):
+        self.apps, self.missing = apps, missing
+
+    def __call__(self, environ, start_response):
+        for app in self.apps:
+            start, body = [], []
+            body += app({**environ}, lambda *arguments, start=start: start.append(arguments))
+            if start[-1][0][:3] not in self.missing:
+                break
+        start_response(*start[-1])
+        return body
+
+
+def governed_below(layer, **options):
+    """A wide app whose wrapper stands around *layer*, which is given a narrow app and Flask's callable."""
+    narrow, wide = Flask("narrow"), Flask("wide")
+    variables = {"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr"}
+    wide.wsgi_app = layer(narrow, wide.wsgi_app)
+    CORS(narrow, environ=variables, origins=[APP])
+    CORS(wide, environ=variables, origins=[APP, PARTNER], **options)
+    narrow.add_url_rule("/narrow", "narrow", lambda: "narrow")
+    wide.add_url_rule("/wide", "wide", lambda: "wide")
+    return wide
+
+
+def get(app, path, origin):
+    return protocol_fields(Client(app).get(path, headers={} if origin is None else {"Origin": origin}))
+
+
+def of_services(capfd):
+    written = events(capfd.readouterr().err)
+    return [(event["service.name"], event["cors.decision"]) for event in written]
+
+
+BELOW = {
+    "mounted": (lambda narrow, wide: DispatcherMiddleware(wide, {"/in": narrow}), "/in/narrow"),
+    "mounted, taken": (
+        lambda narrow, wide: DispatcherMiddleware(wide, {"/in": narrow.wsgi_app}),
+        "/in/narrow",
+    ),
+    "asked first": (lambda narrow, wide: Cascade([narrow, wide]), "/narrow"),
+    "asked first, taken": (lambda narrow, wide: Cascade([narrow.wsgi_app, wide]), "/narrow"),
+    "asked second": (lambda narrow, wide: Cascade([wide, narrow]), "/narrow"),
+    "asked second, taken": (lambda narrow, wide: Cascade([wide, narrow.wsgi_app]), "/narrow"),
+}
+
+
+@pytest.mark.parametrize("name", BELOW)
+def test_the_app_that_answers_governs_and_no_app_around_it(name, capfd):
+    layer, path = BELOW[name]
+    wide = governed_below(layer)
+    assert [get(wide, path, origin) for origin in (PARTNER, APP, None)] == [VARY, shared(APP), VARY]
+    assert of_services(capfd) == [("narrow", "deny"), ("narrow", "allow")]
+    assert [get(wide, "/wide", origin) for origin in (PARTNER, EVIL, None)] == [shared(PARTNER), VARY, VARY]
+    assert [event for event in of_services(capfd) if event[0] == "wide"] == [
+        ("wide", "allow"),
+        ("wide", "deny"),
+    ]
+
+
+def test_a_constant_field_of_the_app_around_it_reaches_no_app_below():
+    layer, path = BELOW["mounted, taken"]
+    narrow, wide = Flask("narrow"), Flask("wide")
+    wide.wsgi_app = layer(narrow, wide.wsgi_app)
+    CORS(narrow, environ={"CORS_ENV": "production"}, origins=[APP])
+    CORS(wide, environ={"CORS_ENV": "development"}, origins="*")
+    narrow.add_url_rule("/narrow", "narrow", lambda: "narrow")
+    assert [get(wide, path, origin) for origin in (None, PARTNER, APP)] == [VARY, VARY, shared(APP)]
+
+
+def test_marked_views_that_no_cors_governs_keep_their_policy_below_a_wider_app(monkeypatch):
+    monkeypatch.setenv("CORS_ENV", "production")
+    narrow, wide = Flask("narrow"), Flask("wide")
+    narrow.add_url_rule("/narrow", "narrow", cross_origin(origins=[APP])(lambda: "narrow"))
+    wide.wsgi_app = DispatcherMiddleware(wide.wsgi_app, {"/in": narrow})
+    CORS(wide, environ={"CORS_ENV": "production"}, origins=[APP, PARTNER])
+    assert [get(wide, "/in/narrow", PARTNER) for _ in range(2)] == [VARY] * 2
+
+
+def test_an_app_that_is_mounted_below_its_own_wrapper_writes_one_event(capfd):
+    app = Flask("shop")
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/v2": app})
+    CORS(app, environ={"CORS_ENV": "production", "CORS_AUDIT_SINK": "stderr"}, origins=[APP])
+    app.add_url_rule("/x", "x", lambda: "x")
+    assert [get(app, "/v2/x", origin) for origin in (EVIL, APP)] == [VARY, shared(APP)]
+    assert [event[1] for event in of_log(capfd)] == ["deny", "allow"]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_refusal_that_a_layer_drops_is_not_what_is_served_next(hidden, capfd):
+    def retry(app):
+        app.wsgi_app = Cascade([app.wsgi_app, Prefixed(app.wsgi_app)], missing=("403",))
+
+    one = Conversation(Way(before=retry))
+    own = cross_origin(origins=[APP])(lambda: "own")
+    one.app.add_url_rule("/own", "own", lambda: f"<{own()}>")
+    answer = one.ask("/own" if hidden else "/priv/x", PARTNER)
+    assert (answer.status, answer.body, protocol_fields(answer)) == (200, b"page", shared(PARTNER))
+    assert [event[1::2] for event in of_log(capfd)] == [("deny", 403), ("allow", 200)]
+
+
+class Prefixed(Prefix):
+    """It asks for another page."""
+
+    def __call__(self, environ, start_response):
+        return self.app({**environ, "PATH_INFO": "/items"}, start_response)
+
+
+@pytest.mark.parametrize("way_in", ["plain", "taken", "hidden layer below"])
+def test_what_a_view_has_flask_serve_from_a_copy_of_the_environ_is_decided_too(way_in, capfd):
+    one = Conversation(WAYS[way_in](), resources={**RESOURCES, "/*": {"origins": [APP, PARTNER]}})
+
+    def forward():
+        with one.app.request_context({**request.environ, "PATH_INFO": "/priv/x"}):
+            return one.app.full_dispatch_request()
+
+    one.app.add_url_rule("/forward", "forward", forward)
+    answer = one.ask("/forward", PARTNER)
+    assert (answer.status, protocol_fields(answer), one.ran) == (403, VARY, [])
+    assert one.ask("/forward", APP).body == b"page"
+    assert [event[1:] for event in of_log(capfd)] == [("deny", "priv", 403), ("allow", "priv", 200)]
+
+
+@pytest.mark.parametrize("name", ["taken", "by hand", "hidden layer below"])
+def test_no_function_after_the_view_shares_an_answer_that_is_no_views(name):
+    one = Conversation(WAYS[name]())
+    own = cross_origin(origins=[APP])(lambda: "own")
+    one.app.add_url_rule("/own", "own", lambda: f"<{own()}>")
+    one.app.after_request(
+        lambda response: response.headers.add("Access-Control-Allow-Origin", "*") or response
+    )
+    assert protocol_fields(one.ask("/own", PARTNER)) == VARY
+    assert "Access-Control-Allow-Origin" not in one.preflight("/items", EVIL).headers
+    assert one.preflight("/items", APP).headers.getlist("Access-Control-Allow-Origin") == [APP]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_copied_context_that_ends_by_an_exception_leaves_the_event_to_the_response(capfd):
+    one = Conversation(WAYS["taken"]())
+
+    def threaded():
+        thread = Thread(target=copy_current_request_context(lambda: 1 / 0))
+        thread.start()
+        thread.join()
+        return "threaded"
+
+    one.app.add_url_rule("/threaded", "threaded", threaded)
+    one.ask("/threaded")
+    assert of_log(capfd) == [("actual", "allow", "all", 200)]
