@@ -20,6 +20,7 @@ from flask_cors_env.audit.emit import EVER_BOUND, AuditLog, add_bound
 from flask_cors_env.audit.event import TRUNCATED, add_path, clean
 from flask_cors_env.audit.render import NO_PART, Part, Record
 from flask_cors_env.audit.signals import cors_decided, tell
+from flask_cors_env.config.values import AUTO
 from flask_cors_env.core import protocol
 from flask_cors_env.core.decision import Decision, Status
 from flask_cors_env.core.policy import Fields, Resource
@@ -48,6 +49,8 @@ _DECISION_ID = "CORS-Decision-Id"
 current_request = flask_request._get_current_object  # type: ignore[attr-defined]  # noqa: SLF001 - asked once a hook
 #: What an application says that shares a response by itself.
 _SHARED = (protocol.ACAO.lower(),)
+#: Methods of a policy by which a view may be called with every method that it is routed for.
+_ANY_ROUTED = frozenset({"*", AUTO})
 #: In an environ: the innermost exchange that a wrapper has not settled.
 OUTER = "flask_cors_env.outer"
 Headers_ = list[tuple[str, str]]
@@ -210,7 +213,7 @@ class Exchange:
         if not request.is_foreign or decision.verdict is Verdict.SKIP:
             return None
         if decision.verdict is Verdict.ALLOW:
-            if facts.method in resource.allowed_methods or "*" in resource.methods:
+            if facts.method in resource.allowed_methods or not resource.methods.isdisjoint(_ANY_ROUTED):
                 return None
             reasons, offending = (Reason.METHOD_NOT_ALLOWED,), (facts.method,)
             decision = Decision(decision.kind, Verdict.DENY, reasons, resource, offending=offending)

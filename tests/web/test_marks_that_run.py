@@ -197,6 +197,14 @@ def test_a_method_that_its_own_policy_does_not_list_is_refused():
     assert [get(app, method=method).status_code for method in ("PUT", "PATCH", "POST")] == [403, 200, 200]
 
 
+def test_every_routed_method_is_listed_where_methods_are_automatic():
+    app, _ = governed(methods="auto")
+    marked = plain(cross_origin(origins=[APP])(lambda: "x"))
+    app.add_url_rule("/x", "x", marked, methods=["PUT", "PATCH"])
+    assert preflight(app.test_client(), "/x", method="PUT").status_code == 204
+    assert [get(app, method=method).status_code for method in ("PUT", "PATCH")] == [200, 200]
+
+
 def test_a_request_of_no_other_origin_is_not_refused():
     app, _ = governed()
     hidden(app, lambda: "x")
