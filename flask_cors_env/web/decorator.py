@@ -196,7 +196,7 @@ def _begin(mark: Mark, view: Any) -> _Run | None:
     exchange = hooks.enter(state)
     if is_new:  # this very call has brought the app under a policy
         exchange.phase = Phase.VIEW if sys.exc_info()[0] is None else Phase.AFTER
-    name = getattr(view, "__qualname__", str(view))
+    name = _name(view)
     if exchange.has_started:
         state.warn_once(
             name, f"@cross_origin on {name} governs nothing: the response has started before it runs"
@@ -212,6 +212,12 @@ def _begin(mark: Mark, view: Any) -> _Run | None:
         return _Run(exchange, resource, None)
     state.warn_once(f"{endpoint} {name}", _cause(mark, name, is_hidden=_holds(registered, is_bearer, _DEPTH)))
     return _Run(exchange, resource, exchange.refusal(resource) if resource.enabled else None)
+
+
+def _name(view: Any) -> str:
+    """Return the name of *view* for messages: the qualified one, but for a function that was renamed."""
+    qualified, plain = getattr(view, "__qualname__", str(view)), getattr(view, "__name__", "")
+    return qualified if qualified.endswith(plain) else plain
 
 
 def _cause(mark: Mark, name: str, *, is_hidden: bool) -> str:

@@ -608,3 +608,16 @@ def test_it_refuses_where_the_app_calls_its_views_by_itself():
     hidden(app, lambda: app.ran.append("x") or "x")
     assert [get(app, origin=origin).status_code for origin in (APP, PARTNER)] == [200, 403]
     assert app.ran == ["x"]
+
+
+def test_the_view_of_a_class_is_named_as_the_app_names_it(caplog):
+    class One(MethodView):
+        decorators = (cross_origin(origins=[APP]), plain)
+
+        def get(self):
+            return "x"
+
+    app, _ = governed()
+    app.add_url_rule("/x", view_func=One.as_view("x"))
+    assert [acao(app), acao(app, origin=PARTNER)] == [APP, None]
+    assert "the preflights of @cross_origin on x are decided by the path's policy" in caplog.text
