@@ -86,9 +86,9 @@ def install(app: Flask, source: Source) -> None:
         source.is_hooked = True
 
 
-def serves_as_flask(app: Flask) -> bool:
-    """Return True where the app has Flask's own way from a request's context to its response."""
-    return all(getattr(type(app), name) is getattr(Flask, name) for name in _HOOKS)
+def dispatches_as_flask(app: Flask) -> bool:
+    """Return True where views are run by Flask's own methods: an app may call a view by itself."""
+    return type(app).full_dispatch_request is Flask.full_dispatch_request
 
 
 def makes_flasks_contexts(app: Flask) -> bool:

@@ -481,7 +481,7 @@ class State:
             getattr(below, "__self__", None) is app
             and getattr(below, "__func__", None) is Flask.wsgi_app
             and hooks.makes_flasks_contexts(app)
-            and hooks.serves_as_flask(app)
+            and hooks.dispatches_as_flask(app)
             and reads_environ(app.request_class)
         )
 

@@ -21,6 +21,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client, EnvironBuilder
 
 from flask_cors_env import CORS, cross_origin
+from flask_cors_env.web import hooks
 
 PARTNER = "https://partner.example.com"
 #: The app's policy is wider than that of /report, and than what /priv enforces.
@@ -669,3 +670,22 @@ def test_a_copied_context_that_ends_by_an_exception_leaves_the_event_to_the_resp
     one.app.add_url_rule("/threaded", "threaded", threaded)
     one.ask("/threaded")
     assert of_log(capfd) == [("actual", "allow", "all", 200)]
+
+
+def test_no_request_passes_while_half_of_the_methods_are_wrapped(monkeypatch):
+    one = Conversation(Way())
+    state = one.app.extensions["cors_env"]
+    known, seen = dict(hooks._HOOKS), []
+
+    def noting(hook):
+        def wrap(source, method):
+            seen.append(state.is_hooked)
+            return hook(source, method)
+
+        return wrap
+
+    one.ask("/items")
+    state.is_hooked = False
+    monkeypatch.setattr(hooks, "_HOOKS", {name: noting(hook) for name, hook in known.items()})
+    hooks.install(one.app, state)
+    assert (seen, state.is_hooked) == ([False] * len(known), True)
