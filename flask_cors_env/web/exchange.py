@@ -29,10 +29,9 @@ from flask_cors_env.core.request import Kind
 from flask_cors_env.web.prepared import Active, Outcome, Source
 from flask_cors_env.web.wsgi import (
     RequestFacts,
-    address_of,
     agent_of,
+    client_of,
     has_any,
-    is_traced,
     path_of,
     read_facts,
     read_served,
@@ -53,6 +52,8 @@ _SHARED = (protocol.ACAO.lower(),)
 _ANY_ROUTED = frozenset({"*", AUTO})
 #: In an environ: the innermost exchange that a wrapper has not settled.
 OUTER = "flask_cors_env.outer"
+#: Looked up once: an enum's members are slow to find.
+_WEBSOCKET = Kind.WEBSOCKET
 Headers_ = list[tuple[str, str]]
 
 
@@ -297,8 +298,12 @@ class Exchange:
             return outcome, headers
         headers, conflict = set_fields(headers, outcome.fields)
         if conflict and not self.is_recorded:
-            outcome = self._changed(outcome, notes=(*outcome.decision.notes, Note.RESPONSE_CONFLICT))
+            outcome = self._conflicting(outcome)
         return outcome, headers
+
+    def _conflicting(self, outcome: Outcome) -> Outcome:
+        """Return *outcome* with the note that fields of the application were replaced."""
+        return self._changed(outcome, notes=(*outcome.decision.notes, Note.RESPONSE_CONFLICT))
 
     def record_socket(self, outcome: Outcome) -> None:
         """Write the event of a handshake that a layer below will answer, before it does."""
@@ -350,15 +355,16 @@ class Exchange:
         log, record, receivers = self.active.log, outcome.record, cors_decided.receivers
         if record is None or not (outcome.is_due or receivers):
             return
-        if outcome.decision.kind is Kind.WEBSOCKET and not self.is_answered:
+        if outcome.decision.kind is _WEBSOCKET and not self.is_answered:
             status = None
         own, uid, is_due, request = NO_PART, "", outcome.is_due, None
         try:
             request = self._served() if is_served else None
             rule = None if request is None else request.url_rule
-            key = status, address_of(self.environ), None if rule is None else rule.rule
+            address, is_traced = client_of(self.environ)
+            key = status, address, None if rule is None else rule.rule
             own = log.known.get(key) or log.own(*key)
-            if log.told.path or raised or (EVER_BOUND and request is not None) or is_traced(self.environ):
+            if is_traced or log.told.path or raised or (EVER_BOUND and request is not None):
                 own = self._with_more(log, own, request, raised)
             if TRUNCATED in own.fields:
                 record, own = _told_in_one(log, record, own)
@@ -408,6 +414,7 @@ class Settled(Exchange):
         self.active = active
         self.environ = self.settled = environ
         self.start_response: StartResponse = start_response
+        self.request = self.governing = self.refused = None  # read of every request, fast where they are set
 
     def enter(self, request: FlaskRequest) -> None:
         """Decide on *request* only where its environ is another one: a view has Flask serve it."""
@@ -419,18 +426,36 @@ class Settled(Exchange):
         return True
 
     def _served(self) -> FlaskRequest | None:
-        request = request_or_none()
-        return request if request is not None and request.environ.get(self.source.key) is self else None
+        try:
+            request: FlaskRequest = current_request()
+        except RuntimeError:  # there is none
+            return None
+        return request if request.environ.get(self.source.key) is self else None
 
     def settle(self, facts: RequestFacts) -> Outcome:
         """Decide; the event of a handshake that is not refused is written at once."""
         active, self._facts = self.active, facts
         selector = active.selector
         find = None if selector is None else active.finder(selector.request_of(self.environ), facts)
-        outcome = self.outcome = active.outcome(facts, self, find)
+        known = None if active.passing is None else active.known.get((active.everywhere, None, facts))
+        outcome = self.outcome = known or active.outcome(facts, self, find)
         if outcome.answer is None and facts.upgrade is not None and facts.is_websocket:
             self._record(outcome, None)
         return outcome
+
+    def start(self, status: str, headers: Headers_, exc_info: Any = None, /) -> Callable[[bytes], object]:
+        """Start the response as `Exchange.start` does, in fewer calls where nothing has come between."""
+        outcome = self.outcome
+        is_changed = self.governing is not None or self.request is not None or self.is_answered
+        if is_changed or self.is_recorded or outcome is None or outcome.decision.resource is None:
+            return super().start(status, headers, exc_info)
+        self.has_started = True
+        if outcome.fields:
+            headers, conflict = set_fields(headers, outcome.fields)
+            outcome = self._conflicting(outcome) if conflict else outcome
+        self._record(outcome, int(status[:3]) if status[:3].isdecimal() else 0)
+        headers = self._with_id(headers) if self.active.policy.is_development else headers
+        return self.start_response(status, headers, exc_info)
 
     def pass_on(self, status: str, headers: Headers_, exc_info: Any = None, /) -> Callable[[bytes], object]:
         """Start the response to a request without Origin: caches have to tell it from the others."""

@@ -164,6 +164,7 @@ def _dispatch_request(_app: Flask, source: Source, method: Method) -> Method:
     nothing. What a `cross_origin` refuses is the answer, whatever the decorators above it make of it.
     """
     key, current = source.key, _CONTEXT.get
+    in_view, after_view = Phase.VIEW, Phase.AFTER  # looked up once: an enum's members are slow to find
 
     def dispatch_request(context: Any = _NONE) -> Any:
         environ = current().request.environ
@@ -174,7 +175,7 @@ def _dispatch_request(_app: Flask, source: Source, method: Method) -> Method:
                 return exchange.take_answer(exchange.due)
         if exchange.governing is not None:
             exchange.forget_governing()
-        exchange.phase = Phase.VIEW
+        exchange.phase = in_view
         try:
             result = method() if context is _NONE else method(context)
         except BaseException:
@@ -182,7 +183,7 @@ def _dispatch_request(_app: Flask, source: Source, method: Method) -> Method:
                 raise
             result = exchange.refused
         finally:
-            exchange.phase = Phase.AFTER
+            exchange.phase = after_view
         return result if exchange.refused is None else exchange.refused
 
     return dispatch_request

@@ -125,14 +125,15 @@ class Active:
     Attributes:
         everywhere: The resource that governs every request; None where that depends on the request.
         is_early: True where the wrapper decides on every request.
+        known: Outcomes that were made lately, by all that they depend on; bounded.
         passing: The fields of every response to a request without Origin; None where the path decides.
     """
 
     __slots__ = (
-        "_known",
         "everywhere",
         "is_early",
         "is_plain",
+        "known",
         "layers",
         "log",
         "notice",
@@ -160,7 +161,7 @@ class Active:
         self.everywhere = policy.everywhere if selector is None else None
         self.is_early = is_plain and selector is None
         self.passing = None if self.everywhere is None or policy.enforces else self.everywhere.passing
-        self._known: dict[tuple[Any, ...], Outcome] = {}
+        self.known: dict[tuple[Any, ...], Outcome] = {}
 
     def answers_early(self, environ: WSGIEnvironment) -> bool:
         """Return True for a preflight in the plain case: the wrapper asks the router which view it is for."""
@@ -224,7 +225,7 @@ class Active:
         enforces = policy.enforces or (resource is not None and resource.enforce)
         guard = policy.guard_for(asked.path, resource) if enforces else None
         key = (resource, guard, facts)
-        return self._known.get(key) or self._new(facts, asked.path, resource, guard)
+        return self.known.get(key) or self._new(facts, asked.path, resource, guard)
 
     def _failure(self, facts: RequestFacts, asked: Asked) -> Outcome:
         _LOG.exception("a CORS decision failed; nothing is shared")
@@ -255,9 +256,9 @@ class Active:
     def _remember(self, key: tuple[Resource | None, Resource | None, RequestFacts], found: Outcome) -> None:
         if sum(len(value) for value in key[2] if isinstance(value, str)) > _SHORT:
             return
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[key] = found
+        if len(self.known) >= _REMEMBERED:
+            self.known.clear()
+        self.known[key] = found
 
     def following(self, facts: RequestFacts, request: Request, decision: Decision) -> Outcome:
         """Return what follows from *decision*."""

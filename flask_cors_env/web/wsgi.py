@@ -177,12 +177,6 @@ def read_served(request: FlaskRequest) -> tuple[RequestFacts, str]:
     return served, request.path
 
 
-def address_of(environ: WSGIEnvironment) -> str | None:
-    """Return the client's address as the server or a proxy layer says; None where it is not known."""
-    address: str | None = environ.get("REMOTE_ADDR")
-    return address
-
-
 def path_of(environ: WSGIEnvironment) -> str:
     """Return the path as Flask routes it: decoded once, with one leading slash, without the mount point."""
     raw: str = environ.get("PATH_INFO", "")
@@ -223,9 +217,9 @@ def agent_of(environ: WSGIEnvironment) -> str | None:
     return agent
 
 
-def is_traced(environ: WSGIEnvironment) -> bool:
-    """Return True where `trace_ids` may have an answer."""
-    return "HTTP_TRACEPARENT" in environ or TELEMETRY in sys.modules
+def client_of(environ: WSGIEnvironment) -> tuple[str | None, bool]:
+    """Return the client's address, or None, and True where `trace_ids` may have an answer."""
+    return environ.get("REMOTE_ADDR"), "HTTP_TRACEPARENT" in environ or TELEMETRY in sys.modules
 
 
 def trace_ids(environ: WSGIEnvironment) -> tuple[str, str] | None:

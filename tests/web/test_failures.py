@@ -160,7 +160,7 @@ def test_an_error_of_an_adopted_app_has_its_event_and_goes_on(monkeypatch, capfd
 def test_a_path_of_any_length_is_not_kept():
     app, _ = make(ORIGINS=APP)
     get(app, path="/" + "a" * 10_000)
-    (kept,) = app.extensions["cors_env"]._active._known.values()
+    (kept,) = app.extensions["cors_env"]._active.known.values()
     assert kept.request.path == ""
 
 

@@ -56,7 +56,7 @@ def served(request, tmp_path):
 
     def serve(environ, *, forgetting=False):
         if forgetting:
-            active(app)._known.clear()
+            active(app).known.clear()
             active(app).log.known.clear()
         answered = []
         environ = {"SERVER_PORT": "80", "wsgi.input": BytesIO(), **environ}
@@ -89,7 +89,7 @@ def test_what_is_asked_again_is_remembered_whatever_its_path_and_client():
     app, _ = make(ORIGINS=APP)
     for path in ("/items", "/items/7", "/nowhere"):
         app.test_client().get(path, headers={"Origin": APP}, environ_base={"REMOTE_ADDR": "198.51.100.9"})
-    assert len(active(app)._known) == 1
+    assert len(active(app).known) == 1
 
 
 def test_no_more_is_remembered_than_the_bounds(monkeypatch):
@@ -97,7 +97,7 @@ def test_no_more_is_remembered_than_the_bounds(monkeypatch):
     app, _ = make(ORIGINS=APP)
     for number in range(20):
         assert ask(app, f"https://shop-{number}.test").status_code == 200
-        assert len(active(app)._known) <= 3
+        assert len(active(app).known) <= 3
 
 
 def test_no_more_is_remembered_of_clients_than_the_bounds(monkeypatch):
@@ -116,7 +116,7 @@ def test_long_values_are_not_remembered(capfd):
     app.test_client().get("/items", headers={"Origin": f"https://{'a.' * 400}test"})
     client = {"REMOTE_ADDR": "a" * 8000}  # as a proxy's field may say that the app trusts
     app.test_client().get("/items", headers={"Origin": APP, "Host": "a" * 600}, environ_base=client)
-    assert active(app)._known == {}
+    assert active(app).known == {}
     assert all(len(address) < 100 for _, address, _ in active(app).log.known)
     assert "client.address" not in json.loads(capfd.readouterr().err.splitlines()[-1])
 
