@@ -69,7 +69,7 @@ SLOW = """
 PYTHON = "app.py"
 SERVE = {
     "app.run": "app.run(port=PORT)",
-    "app.run, debug": "app.run(debug=True, port=PORT)",
+    "app.run, debug": "app.run(debug=True, reloader_type='stat', port=PORT)",
     "waitress in code": "import waitress; waitress.serve(app, port=PORT, threads=2, _quiet=True)",
     "gevent in code": (
         "from gevent.pywsgi import WSGIServer; WSGIServer(('127.0.0.1', PORT), app).serve_forever()"

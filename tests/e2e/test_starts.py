@@ -133,7 +133,7 @@ def test_in_development_the_examples_of_flask_cors_work_as_they_stand(example, s
                 "List the page's real origin, https://...; loopback is for development: CORS_ENV=development",
             ],
         ),
-        ("public", ["[wildcard]", "make one resource public: CORS_RESOURCES__<NAME>__PUBLIC=true"]),
+        ("public", ["[wildcard]", 'make one resource public: resources={"/feed/*": {"public": True}}']),
     ],
 )
 def test_under_production_rules_the_server_does_not_start_and_says_what_to_do(example, remedies, start):
