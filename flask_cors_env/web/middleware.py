@@ -68,7 +68,13 @@ class Middleware:
         outcome = exchange.settle(read_facts(environ, origin))
         if outcome.answer is not None:
             return _answer(exchange, outcome, start_response)
-        return self._serve(environ, exchange)
+        try:
+            body = self.app(environ, exchange.start)
+        except BaseException as error:
+            exchange.raised(error)
+            raise
+        is_whole = exchange.has_started and exchange.replacement is None
+        return body if is_whole else _Watched(body, exchange)
 
     def _pass_on(
         self, environ: WSGIEnvironment, start_response: StartResponse, active: Active
