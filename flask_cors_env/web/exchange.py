@@ -11,6 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+import flask.globals
 from flask import Request as FlaskRequest
 from flask import Response
 from flask import request as flask_request
@@ -55,6 +56,25 @@ OUTER = "flask_cors_env.outer"
 #: Looked up once: an enum's members are slow to find.
 _WEBSOCKET = Kind.WEBSOCKET
 Headers_ = list[tuple[str, str]]
+
+
+#: Holds Flask's context, of which one attribute is the request. The name is Flask's own until 3.1; the proxy
+#: that everybody may use answers in three times the instructions.
+CONTEXT: Any = getattr(flask.globals, "_cv_request", None) or getattr(flask.globals, "_cv_app", None)
+
+
+class _ByProxy:
+    """The same by way of `flask.request`, where Flask has neither name."""
+
+    @property
+    def request(self) -> Any:
+        return current_request()
+
+    def get(self) -> Any:
+        return self
+
+
+CONTEXT = CONTEXT or _ByProxy()
 
 
 def request_or_none() -> FlaskRequest | None:
@@ -414,7 +434,9 @@ class Settled(Exchange):
         self.active = active
         self.environ = self.settled = environ
         self.start_response: StartResponse = start_response
-        self.request = self.governing = self.refused = None  # read of every request, fast where they are set
+        # what is read of every request is read fast where it is set here
+        self.request = self.governing = self.refused = None
+        self.is_answered = self.is_recorded = self.has_started = False
 
     def enter(self, request: FlaskRequest) -> None:
         """Decide on *request* only where its environ is another one: a view has Flask serve it."""
@@ -427,8 +449,8 @@ class Settled(Exchange):
 
     def _served(self) -> FlaskRequest | None:
         try:
-            request: FlaskRequest = current_request()
-        except RuntimeError:  # there is none
+            request: FlaskRequest = CONTEXT.get().request
+        except (LookupError, RuntimeError):  # there is none
             return None
         return request if request.environ.get(self.source.key) is self else None
 

@@ -17,10 +17,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import flask.globals
 from flask import Flask, current_app
 
-from flask_cors_env.web.exchange import OUTER, Exchange, Phase, current_request
+from flask_cors_env.web.exchange import CONTEXT, OUTER, Exchange, Phase, current_request
 from flask_cors_env.web.prepared import Source
 
 if TYPE_CHECKING:
@@ -30,23 +29,6 @@ Method = Callable[..., Any]
 _LOCK = threading.Lock()
 #: No argument. A function with a default is called faster than one that takes any arguments.
 _NONE: Any = object()
-#: Holds Flask's context, of which one attribute is the request. The name is Flask's own until 3.1; the proxy
-#: that everybody may use answers in three times the instructions.
-_CONTEXT: Any = getattr(flask.globals, "_cv_request", None) or getattr(flask.globals, "_cv_app", None)
-
-
-class _ByProxy:
-    """The same by way of `flask.request`, where Flask has neither name."""
-
-    @property
-    def request(self) -> Any:
-        return current_request()
-
-    def get(self) -> Any:
-        return self
-
-
-_CONTEXT = _CONTEXT or _ByProxy()
 
 
 def enter(source: Source) -> Exchange:
@@ -163,7 +145,7 @@ def _dispatch_request(_app: Flask, source: Source, method: Method) -> Method:
     No function before the view has answered, or it would not run: what such functions are marked with governs
     nothing. What a `cross_origin` refuses is the answer, whatever the decorators above it make of it.
     """
-    key, current = source.key, _CONTEXT.get
+    key, current = source.key, CONTEXT.get
     in_view, after_view = Phase.VIEW, Phase.AFTER  # looked up once: an enum's members are slow to find
 
     def dispatch_request(context: Any = _NONE) -> Any:
@@ -190,7 +172,7 @@ def _dispatch_request(_app: Flask, source: Source, method: Method) -> Method:
 
 
 def _process_response(source: Source, method: Method) -> Method:
-    key, current = source.key, _CONTEXT.get
+    key, current = source.key, CONTEXT.get
 
     def process_response(first: Any, second: Any = _NONE) -> Any:
         response = method(first) if second is _NONE else method(first, second)
