@@ -125,6 +125,7 @@ TABLES = {
     "speed": told.speed_table,
     "bars": told.bars_table,
     "log": told.log_table,
+    "ways": told.ways_table,
     "growth": told.growth_list,
     "load": told.load_table,
 }

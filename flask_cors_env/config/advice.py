@@ -29,6 +29,8 @@ _PLAIN = {
     "METHODS": re.compile(r"PUT|PATCH|DELETE"),
     "ALLOW_HEADERS": re.compile(r"x-[a-z0-9-]+"),
 }
+#: All characters of web origins; what a stranger sends beside is parsed no further.
+_WEB = re.compile(r"https?://[a-z0-9._:\[\]-]{1,262}")
 #: A value that stands beside another: some words are lists of their own, and only alone.
 _BESIDE = {"ORIGINS": "https://a.example", "METHODS": "PUT", "ALLOW_HEADERS": "X-A"}
 _UNNAMEABLE = "No setting can name {}: look at the client, or at the proxy in between."
@@ -88,9 +90,15 @@ class ResourceAdvice:
         self._public = public
         self._has_credentials = has_credentials
         self._why_no_resource = why_no_resource
+        self._places: dict[str, Place] = {}
 
     def place(self, setting: str) -> Place:
-        """Return where *setting*, without prefix, is changed."""
+        """Return where *setting*, without prefix, is changed; a denial asks, so its lists are spelled once."""
+        if setting not in self._places:
+            self._places[setting] = self._place(setting)
+        return self._places[setting]
+
+    def _place(self, setting: str) -> Place:
         if setting not in VARIABLES:
             return Place(f"CORS_{setting}", f"CORS_{setting}")
         entry, owner, value, source = self._look(setting)
@@ -118,6 +126,8 @@ class ResourceAdvice:
         plain = _PLAIN.get(setting)
         if plain is None or all(map(plain.fullmatch, values)):
             return None
+        if setting == "ORIGINS" and values[0].startswith("http") and not _WEB.fullmatch(values[0]):
+            return _UNNAMEABLE.format(_WORDS[setting])
         try:
             VARIABLES[setting].parse(",".join([_BESIDE[setting], *values]))
             return self._forbidden(values[0]) if setting == "ORIGINS" else None

@@ -92,6 +92,18 @@ def log_table():
     return _rows(("the log, or beside it; to a file = 1", "CPU time", "instructions"), rows)
 
 
+def ways_table():
+    """Write what a request costs that comes another way, where the same under bare Flask costs 1."""
+    figures = _figures()
+    names = [name for name, unit in figures if unit == "thousand" and name.startswith("way: ")]
+    rows = []
+    for name in names:
+        costs = figures[name, "thousand"]["costs"]
+        cells = [f"{costs[side] / costs['flask']:.2f}" for side in ("plain", "ours")]
+        rows.append((name.removeprefix("way: "), *cells))
+    return _rows(("bare Flask the same way = 1, instructions", "plain case", "this way"), rows)
+
+
 def growth_list():
     """What is stated of growth, of what is hostile, of starts and of memory."""
     hostile, linear = _hostile()

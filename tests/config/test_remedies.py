@@ -323,3 +323,14 @@ def test_cookies_that_are_not_allowed_have_a_remedy_too(environ, hint):
     (request,) = page_requests("https://a.example", "GET", "/", credentialed=True)
     decision = decide(build(Inputs({"CORS_ENV": "production", **environ})).policy, request)
     assert (decision.notes, hint in decision.remedy_hint) == ((Note.CREDENTIALS_NOT_ALLOWED,), True)
+
+
+def test_a_denial_spells_the_lists_of_the_policy_once(monkeypatch):
+    origins = ",".join(f"https://a{n}.example" for n in range(1000))
+    policy = build(Inputs({"CORS_ENV": "production", "CORS_ORIGINS": origins})).policy
+    hosts = ["b.example", "c_d.example", "e!.example", "f" * 300]
+    requests = [page_requests(f"https://{host}", "GET", "/", [])[0] for host in hosts]
+    hints = [decide(policy, request).remedy_hint for request in requests]
+    assert hints[0] == "Add the origin to CORS_ORIGINS."
+    monkeypatch.setattr("flask_cors_env.config.advice.spelled", lambda _: 1 / 0)
+    assert [decide(policy, request).remedy_hint for request in requests] == hints
