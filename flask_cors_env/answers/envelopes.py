@@ -18,14 +18,20 @@ from flask_cors_env.audit.formats import LEVEL, LOGGER, PATTERNS
 # --- texts before a record
 
 #: Not a level: in many formats a level stands where others have a host or a container, and free text follows.
-_NO_LEVEL = rf"(?!(?i:{LEVEL})\b)"
+_LEVELS = rf"{LEVEL}|TRC|DBG|INF|NTC|WRN|ERR|CRI|CRIT|FTL|PNC|D?PANIC|EMERG|ALERT|SEVERE|VERBOSE|[TDIWEF]"
+_NO_LEVEL = rf"(?!(?i:{_LEVELS})(?![\w.-]))"
 _ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)"
 _BSD = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,6})?"
 _NAME = r"[A-Za-z0-9][\w.-]{0,252}"
 _HOST = rf"{_NO_LEVEL}[\w.:-]{{1,255}}"
 _PROGRAM = r"[^\s:\[\]]{1,128}"
-#: What Kubernetes puts behind a pod's name: five of its own letters, or the number of a stateful set.
-_POD = r"[a-z0-9][a-z0-9.-]{0,240}-(?:[bcdfghjklmnpqrstvwxz2456789]{5}|\d{1,4})"
+#: A pod of a deployment, whose name ends in two texts of Kubernetes's own letters.
+_SAFE = "[bcdfghjklmnpqrstvwxz2456789]"
+_POD = rf"[a-z0-9][a-z0-9.-]{{0,240}}-{_SAFE}{{6,10}}-{_SAFE}{{5}}"
+#: A pod of any other kind, and a container that is named as the pod is: "worker-1 received" is a sentence.
+_NAMED_POD = (
+    rf"(?P<_pod>[a-z0-9][a-z0-9-]{{0,62}})(?:-[a-z0-9.-]{{0,180}})?-(?:{_SAFE}{{5}}|\d{{1,4}}) (?P=_pod)"
+)
 _SD = r'(?:-|(?:\[[^\s\]"=]+(?: [^\s\]"=]+="(?:[^"\\\]]|\\.)*+")*+\])++)'
 
 #: By what writes each: regular expressions that match from a text's start.
@@ -35,7 +41,7 @@ PREFIXES: dict[str, str] = {
     "docker logs -t, kubectl --timestamps": rf"{_ISO} ",
     "kubectl --prefix": rf"\[pod/{_NAME}/{_NAME}\] ",
     "CRI": rf"{_ISO} (?:stdout|stderr) F(?::\S+)? ",
-    "stern": rf"(?:{_NAME} )?{_POD} {_NO_LEVEL}{_NAME} ",
+    "stern": rf"(?:{_POD} {_NO_LEVEL}{_NAME}|{_NAMED_POD}) ",
     "honcho, foreman": rf"\d\d:\d\d:\d\d {_NAME}\.\d+ +\| ",
     "pm2": rf"\d+\|{_NAME} +\| (?:\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d: )?",
     "journald, syslog (RFC 3164)": rf"(?:<\d{{1,3}}>)?{_BSD} {_HOST} {_PROGRAM}(?:\[\d+\])?: ",
@@ -47,9 +53,9 @@ PREFIXES: dict[str, str] = {
     "Heroku": rf"{_ISO} (?:app|heroku)\[[\w.-]+\]: ",
     "Cloud Foundry": rf" {{0,3}}{_ISO} \[APP/[\w./-]+\] (?:OUT|ERR) ",
     "Fly": rf"{_ISO} (?:app|runner|proxy)\[[0-9a-f]+\] [a-z]{{3}} \[\w+\] ?",
-    "aws logs tail": rf"{_ISO} (?=[^\s]*/)[\w./$\[\]-]+ ",
+    "aws logs tail": rf"{_ISO} (?=[^\s]*/)[\w$\[][\w./$\[\]-]*[/\]][0-9a-f]{{8,64}} ",
     "fluentd": rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{{4}} {_NO_LEVEL}{_NAME}: ",
-    "fluentd out_file": rf"{_ISO}\t{_NAME}\t",
+    "fluentd out_file": rf"{_ISO}\t[A-Za-z][\w-]*\.[\w.-]{{1,252}}\t",
 }
 
 #: The most prefixes that stand in a row: compose, journald, a format of `logging`, and one to spare.
@@ -131,7 +137,9 @@ class Envelope(NamedTuple):
     entries: tuple[Envelope, ...] = ()
 
 
-_DATE = re.compile(rf"\d{{1,20}}(?:\.\d+)?|{_ISO}")
+#: The forms of Fluent Bit's ``json_date_format``: seconds, milliseconds, and a time with microseconds.
+_DATE = re.compile(r"\d{1,20}(?:\.\d+)?|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{6}Z?")
+_TIME = re.compile(r"\d{1,20}|\d{4}-\d\d-\d\d[T ][0-9:.]{8,18}(?:Z|[+-]\d\d:\d\d)?")
 _STREAM = frozenset({"stdout", "stderr"})
 #: Attributes that OpenTelemetry's handler of `logging` adds: the body is then some logger's message.
 _OF_CODE = tuple(
@@ -170,6 +178,7 @@ _DATADOG = (
         "Datadog",
         {"id": str, "content": dict, "content.timestamp": str},
         one_of=("content.tags", "content.service"),
+        only=frozenset({"id", "content"}),
         holds=("content.attributes", "content.message"),
     ),
     Envelope(
@@ -231,7 +240,7 @@ ENVELOPES: tuple[Envelope, ...] = (
         "journald",
         {},
         one_of=("__CURSOR", "__REALTIME_TIMESTAMP", "_BOOT_ID", "_PID", "_TRANSPORT"),
-        absent=("message", "event", "cors"),
+        absent=(*_OF_A_LOGGER, "message", "event", "cors"),
         holds=("MESSAGE",),
         decode=_text_of_bytes,
     ),
@@ -266,22 +275,21 @@ ENVELOPES: tuple[Envelope, ...] = (
     ),
     Envelope(
         "OpenTelemetry, one record",
-        {
-            "scope.name": _OURS_OR_NONE,
-            "instrumentation_scope.name": _OURS_OR_NONE,
-            "ScopeName": _OURS_OR_NONE,
-        },
-        one_of=(
-            "timeUnixNano",
-            "observedTimeUnixNano",
-            "observed_timestamp",
-            "resource",
-            "Resource",
-            "ResourceAttributes",
-        ),
+        {"scope.name": _OURS_OR_NONE, "instrumentation_scope.name": _OURS_OR_NONE},
+        one_of=("timeUnixNano", "observedTimeUnixNano", "observed_timestamp"),
         absent=(*_OF_A_LOGGER, *_OF_CODE),
-        holds=("body", "Body"),
+        holds=("body",),
         decode=_of_any_value,
+    ),
+    *(
+        Envelope(
+            "OpenTelemetry, one record of its data model",
+            {resource: dict, "Timestamp": _TIME, "ScopeName": _OURS_OR_NONE},
+            absent=(*_OF_A_LOGGER, *_OF_CODE),
+            holds=("Body",),
+            decode=_of_any_value,
+        )
+        for resource in ("Resource", "ResourceAttributes")
     ),
     _ELASTICSEARCH,
     Envelope(

@@ -25,7 +25,7 @@ from flask_cors_env.answers.envelopes import (
     prefix_of,
 )
 from flask_cors_env.audit.fields import ENVELOPE, FIELDS
-from flask_cors_env.audit.formats import COLOUR
+from flask_cors_env.audit.formats import COLOUR, LOGGER
 
 try:
     from orjson import loads as _loads
@@ -349,7 +349,8 @@ def record_of(line: bytes) -> Record | None:
     except (ValueError, RecursionError):
         return None
     is_ours = _is_numbered(record) and all(type(record.get(name)) is str for name in _ALWAYS)
-    return _named(record) if is_ours and record["event"].startswith(_OURS) else None
+    is_ours = is_ours and record["event"].startswith(_OURS) and not _is_of_others(record)
+    return _named(record) if is_ours else None
 
 
 #: What each of our records has as text.
@@ -405,7 +406,30 @@ def _record(value: dict[str, Any]) -> Record | None:
             return None
     is_flat = not any(isinstance(value.get(name), dict) for name in _NAMESPACES)
     record = value if is_flat else dict(_flat(value))
-    return _of_its_event(_named(record)) if _is_numbered(record) else None
+    return _of_its_event(_named(record)) if _is_numbered(record) and not _is_of_others(record) else None
+
+
+def _is_of_others(record: Record) -> bool:
+    """
+    Return whether *record* is an event of another logger that has taken up members which a client chose.
+
+    Such an event says two different things, or names its logger. A collector may keep our line as message.
+    """
+    if not _SPOKEN.isdisjoint(record):
+        said = [text for key in EVENT_KEYS if isinstance(text := record.get(key), str) and text]
+        ours = [text.startswith(_OURS) for text in said]
+        if any(ours) and not all(ours) and any(not text.startswith((_OURS, _START)) for text in said):
+            return True
+    loggers = [record.get(key) for key in _LOGGERS if key in record]
+    if "levelname" in record:
+        loggers.append(record.get("name"))
+    return any(isinstance(name, str) and name.partition(".")[0] != _PACKAGE for name in loggers)
+
+
+_SPOKEN = frozenset({"msg", "message"})
+#: Where a pipeline puts a logger's name; ``name`` is one beside ``levelname``.
+_LOGGERS = ("logger", "logger_name", "log.logger")
+_PACKAGE = LOGGER.partition(".")[0]
 
 
 def _of_its_event(record: Record) -> Record:

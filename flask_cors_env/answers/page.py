@@ -277,7 +277,7 @@ def _lists(made: Report) -> Iterator[str]:
         ("n Requests", "n Clients", "Origin", "Request", "Resource", "Why", "Change", "Last"),
         [
             [_number(r.requests), _number(r.clients), _code(r.origin), _plain(r.kind), _plain(r.resource),
-             _plain(f"{r.reasons} ({r.offending})" if r.offending else r.reasons), _change(r),
+             _plain(r.why), _change(r),
              _Cell(_minute(r.last))]
             for r in made.refusals
         ],

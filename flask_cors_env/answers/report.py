@@ -52,6 +52,7 @@ REFUSALS = Question(
         "cors_near_difference",
         "cors_remedy_env",
         "cors_remedy_hint",
+        "cors_notes",
     ),
     _DENIED,
     ("client_address",),
@@ -104,12 +105,13 @@ class Refusal(NamedTuple):
         origin: The request's origin.
         reasons: All of them, comma-separated, the one that counts first.
         resource: The resource that governs the path; None where none does.
-        kind: ``preflight`` or ``actual``.
+        kind: ``preflight``, ``actual`` or ``websocket``.
         offending: The refused method and header names, comma-separated; None where none was.
         near: The nearest entry; None where none is near.
         difference: In what that entry differs.
         variable: What to change for another outcome; None where no variable does.
         hint: What to do, in sentences; None where the log does not tell it.
+        notes: What else is to be known, comma-separated: ``not_enforced`` where the handshake went on.
         requests: How many.
         clients: How many client addresses they came from, as the log tells them.
         first: The earliest of their times.
@@ -125,10 +127,17 @@ class Refusal(NamedTuple):
     difference: str | None
     variable: str | None
     hint: str | None
+    notes: str | None
     requests: int
     clients: int
     first: str
     last: str
+
+    @property
+    def why(self) -> str | None:
+        """The reasons with what was refused, and the notes: what is not enforced shuts nobody out."""
+        why = f"{self.reasons or '-'} ({self.offending})" if self.offending else self.reasons
+        return f"{why or '-'}; {self.notes}" if self.notes else why
 
 
 class NearMiss(NamedTuple):
@@ -143,8 +152,12 @@ class NearMiss(NamedTuple):
     last: str
 
 
+#: What is decided ahead of routing, by its kind.
+_AHEAD: Mapping[str, str] = {Kind.PREFLIGHT: "(preflights)", Kind.WEBSOCKET: "(handshakes)"}
+
+
 class Route(NamedTuple):
-    """Denials on one route; None where no rule routed the request, as none routes a preflight."""
+    """Denials on one route; None where no rule routed the request, as none routes what is answered ahead."""
 
     route: str | None
     resource: str | None
@@ -155,8 +168,8 @@ class Route(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        """The route, or what stands for that of preflights, which are answered ahead of routing."""
-        return self.route or ("(preflights)" if self.kind == Kind.PREFLIGHT else None)
+        """The route, or what stands for that of requests which are decided ahead of routing."""
+        return self.route or _AHEAD.get(self.kind or "")
 
 
 class Admission(NamedTuple):

@@ -22,6 +22,7 @@ _MODULES = {
     "suggest": "proposal",
     "tail": "tailing",
     "verify": "records",
+    "why": "consoles",
 }
 
 
@@ -59,7 +60,7 @@ def cors() -> None:
     """Cross-origin policy: check it before the app starts, ask the log what it does."""
 
 
-def _of_a_policy(command: Callable[..., None]) -> Callable[..., None]:
+def of_a_policy(command: Callable[..., None]) -> Callable[..., None]:
     """The options of every command that judges the policy first."""
     options = (
         click.option("--as", "as_environment", metavar="ENV", help="Judge by the rules of this environment."),
@@ -72,7 +73,7 @@ def _of_a_policy(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @cors.command()
-@_of_a_policy
+@of_a_policy
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.pass_context
 def check(
@@ -92,7 +93,7 @@ def check(
 
 
 @cors.command()
-@_of_a_policy
+@of_a_policy
 @click.option("--all", "everything", is_flag=True, help="Show defaults too.")
 @click.pass_context
 def show(
@@ -160,7 +161,7 @@ def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> s
     multiple=True,
     help="A request header that the script sets and a preflight has to ask for; repeatable.",
 )
-@_of_a_policy
+@of_a_policy
 @click.pass_context
 def explain(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
@@ -188,48 +189,6 @@ def explain(  # noqa: PLR0913 - one parameter an option
 
 
 @cors.command()
-@click.argument("sentence", metavar="SENTENCE")
-@click.option("--origin", callback=_origin, help="The page's origin, where the sentence does not tell it.")
-@click.option("--method", help="The request's method, likewise.")
-@click.option("--header", help="A request header that the page's script sets, likewise.")
-@click.option("--credentials", is_flag=True, help="The page asks with cookies.")
-@click.option("--log", "logs", multiple=True, metavar="FILE", help="Ask this log instead of the policy.")
-@_of_a_policy
-@click.pass_context
-def why(  # noqa: PLR0913 - one parameter an option
-    ctx: click.Context,
-    *,
-    sentence: str,
-    origin: str | None,
-    method: str | None,
-    header: str | None,
-    credentials: bool,
-    logs: tuple[str, ...],
-    as_environment: str | None,
-    no_app: bool,
-    as_plain_json: bool,
-) -> None:
-    """
-    Say what a browser's console line is about, and what to change. Exit 1 where no cause is known.
-
-    SENTENCE is pasted from the console of Chromium, Firefox or Safari, in quotes.
-    """
-    from flask_cors_env.cli import consoles, loading  # noqa: PLC0415 - see above
-
-    try:
-        told = consoles.parse(sentence, origin=origin, method=method, header=header)
-        if logs:
-            found = consoles.by_log(told, logs)
-        else:
-            _, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
-            found = consoles.by_policy(told, state, credentials=credentials)
-    except consoles.UnknownError as error:
-        click.echo(error, err=True)
-        ctx.exit(1)
-    consoles.echo(found, as_plain_json=as_plain_json)
-
-
-@cors.command()
 @click.argument("url")
 @click.option("--path", "paths", multiple=True, help="Ask about this path only, below URL; repeatable.")
 @click.option("--get", is_flag=True, help="Send GET requests too: views run.")
@@ -240,7 +199,7 @@ def why(  # noqa: PLR0913 - one parameter an option
     "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1, 600), help="Seconds for each."
 )
 @click.option("--insecure", is_flag=True, help="Take any certificate.")
-@_of_a_policy
+@of_a_policy
 @click.pass_context
 def probe(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,

@@ -11,11 +11,18 @@ import click
 
 from flask_cors_env.answers.columns import event_of
 from flask_cors_env.answers.console import LIMIT, Cause, Told, read
-from flask_cors_env.answers.files import LogError, expanded, lines
-from flask_cors_env.answers.lines import DEFAULT, Record
+from flask_cors_env.answers.files import LogError, opened
+from flask_cors_env.answers.lines import Grammar, Record
+from flask_cors_env.answers.plain import find
+from flask_cors_env.answers.seals import Seals, proved_logs
+from flask_cors_env.answers.verify import verification
+from flask_cors_env.answers.words import doubts, without_records
 from flask_cors_env.audit.event import DECISION, clean, unescape
-from flask_cors_env.cli import steps
+from flask_cors_env.audit.seal import Key
+from flask_cors_env.cli import loading, names, of_a_policy, steps
+from flask_cors_env.cli.reading import KEY, PREFIX
 from flask_cors_env.cli.render import as_json
+from flask_cors_env.cli.render import echo as echo_escaped
 from flask_cors_env.cli.steps import Step
 from flask_cors_env.cli.tailing import sentence
 from flask_cors_env.core.reason import Verdict
@@ -29,6 +36,52 @@ _UNKNOWN = (
     'No browser that is known here says that. Paste the whole console line, from "Access to ..." '
     '(Chromium), "Cross-Origin Request Blocked: ..." (Firefox), or both lines of Safari.'
 )
+
+
+@click.command()
+@click.argument("text", metavar="SENTENCE")
+@click.option(
+    "--origin", callback=names.origin, help="The page's origin, where the sentence does not tell it."
+)
+@click.option("--method", help="The request's method, likewise.")
+@click.option("--header", help="A request header that the page's script sets, likewise.")
+@click.option("--credentials", is_flag=True, help="The page asks with cookies.")
+@click.option("--log", "logs", multiple=True, metavar="FILE", help="Ask this log instead of the policy.")
+@PREFIX
+@KEY
+@of_a_policy
+@click.pass_context
+def command(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    text: str,
+    origin: str | None,
+    method: str | None,
+    header: str | None,
+    credentials: bool,
+    logs: tuple[str, ...],
+    grammar: Grammar,
+    key: Key | None,
+    as_environment: str | None,
+    no_app: bool,
+    as_plain_json: bool,
+) -> None:
+    """
+    Say what a browser's console line is about, and what to change. Exit 1 where no cause is known.
+
+    SENTENCE is pasted from the console of Chromium, Firefox or Safari, in quotes.
+    """
+    try:
+        told = parse(text, origin=origin, method=method, header=header)
+        if logs:
+            found = by_log(told, logs, grammar, key)
+        else:
+            _, state = loading.judged(ctx, as_environment, no_app=no_app, as_plain_json=as_plain_json)
+            found = by_policy(told, state, credentials=credentials)
+    except UnknownError as error:
+        click.echo(error, err=True)
+        ctx.exit(1)
+    echo(found, as_plain_json=as_plain_json)
 
 
 class UnknownError(Exception):
@@ -90,15 +143,22 @@ def by_policy(told: Told, state: State, *, credentials: bool) -> Answer:
     return Answer(told, steps.of(method, path, decisions, state.policy))
 
 
-def by_log(told: Told, logs: Sequence[str]) -> Answer:
+def by_log(told: Told, logs: Sequence[str], grammar: Grammar, key: Key | None) -> Answer:
     """Return the last events of *logs* that may be of the request; raises UnknownError if there is none."""
-    found: deque[Record] = deque(maxlen=_SHOWN)
+    seals = None if key is None else Seals(key)
     try:
-        for name in expanded(logs):
-            read_from = (one for one in DEFAULT.records(lines(name)) if isinstance(one, dict))
-            found.extend(record for record in read_from if _is_of(record, told))
+        with opened(logs, grammar) as files, proved_logs(files, seals) as proved:
+            account = verification(find(proved, (), (), [file.name for file in files]), seals)
+            records = (one for file in proved for one in file if isinstance(one, dict))
+            events = (one for one in records if one.get("log.record.uid") not in account.contradicting)
+            found = deque((one for one in events if _is_of(one, told)), maxlen=_SHOWN)
     except (LogError, OSError) as error:
         raise click.UsageError(str(error)) from None
+    if account.is_empty:
+        raise click.UsageError(f"nothing in the log is a record: {'; '.join(without_records(account))}")
+    doubted = list(doubts(account))
+    if doubted:
+        echo_escaped(doubted, err=True)
     if not found:
         raise UnknownError(
             f"{told.cause.meaning} The log holds no refused request of it: "
@@ -117,7 +177,11 @@ def _is_of(record: Record, told: Told) -> bool:
         "server.address": host,
         "cors.request.method": told.method if told.cause.is_of_preflight else None,
     }
-    alike = (value in {None, unescape(str(record.get(name)))} for name, value in known.items())
+    told_of = {name: record.get(name) for name in known}
+    alike = (
+        value is None or told_of[name] is None or value == unescape(str(told_of[name]))
+        for name, value in known.items()
+    )
     is_refused = record.get("cors.decision") == Verdict.DENY or record.get("cors.notes")
     return bool(is_refused) and all(alike)
 

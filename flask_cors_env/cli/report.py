@@ -191,7 +191,7 @@ def _sections(made: Report) -> Iterator[_Section]:
         "Denied",
         ("REQUESTS", "CLIENTS", "ORIGIN", "REQUEST", "RESOURCE", "WHY", "CHANGE", "LAST"),
         [
-            (r.requests, r.clients, r.origin, r.kind, r.resource, _why(r.reasons, r.offending),
+            (r.requests, r.clients, r.origin, r.kind, r.resource, r.why,
              r.variable or r.hint,
              _when(r.last))
             for r in made.refusals
@@ -243,10 +243,6 @@ def _sections(made: Report) -> Iterator[_Section]:
         [(_when(t.timestamp), t.event.rpartition(".")[2], t.policy, t.service, t.processes, _what(t))
          for t in made.turns],
     )  # fmt: skip
-
-
-def _why(reasons: str | None, offending: str | None) -> str:
-    return f"{reasons or '-'} ({offending})" if offending else reasons or "-"
 
 
 def _what(turn: Any) -> str:

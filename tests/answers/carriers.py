@@ -34,6 +34,11 @@ def renamed(**names):
     )
 
 
+def beside(**members):
+    """The record with members more, as a logger's formatter adds them."""
+    return lambda line: json.dumps({**json.loads(line), **members})
+
+
 def expanded(line):
     """Names with dots as objects, as ECS pipelines write them."""
     found = {}
@@ -88,7 +93,8 @@ HONEST = {
     "Cloud Foundry": after("   2026-11-28T04:44:51.93+0000 [APP/PROC/WEB/0] OUT "),
     "Fly": after("2026-11-28T04:44:51Z app[148e21ea4b7d38] cdg [info]"),
     "stern": after("shop-7d4b9c6f5-x2x4z shop "),
-    "stern, all namespaces": after("prod shop-0 shop "),
+    "stern, a pod with a number": after("shop-0 shop "),
+    "stern, a container of the same name": after("shop-db-0 shop "),
     "honcho": after("04:44:51 web.1   | "),
     "pm2": after("0|shop  | "),
     "aws logs tail": after("2026-11-28T04:44:51.933000+00:00 shop/web/0123456789abcdef "),
@@ -158,6 +164,14 @@ HONEST = {
     "objects in objects": expanded,
     "ECS's names": renamed(event="event.action", log_record_uid="event.id", timestamp="@timestamp"),
     "structlog's EventRenamer": renamed(event="msg"),
+    "structlog, our logger's name beside": beside(logger=LOGGER),
+    "python-json-logger, our fields its own": beside(message="", name=LOGGER, levelname="INFO"),
+    "Filebeat, decoded beside the line": lambda line: beside(message=line)(line),
+    "OpenTelemetry's console": wrapped(body="LINE", observed_timestamp="x", resource={"attributes": {}}),
+    "OpenTelemetry in ClickHouse": wrapped(
+        Timestamp="2026-11-28 04:44:51.933639123", Body="LINE", ResourceAttributes={"service.name": "shop"}
+    ),
+    "Fluent Bit, a time in words": wrapped(date="2026-11-28T04:44:51.933639Z", log="LINE"),
     "jq -sc .": lambda line: f"[{line}]",
     "jq .": lambda line: json.dumps(json.loads(line), indent=2),
     "jq -s .": lambda line: json.dumps([json.loads(line)], indent=2),
@@ -184,6 +198,20 @@ FORGED = {
     "Flask's format": after("[2026-11-28 04:44:51,933] WARNING in app: "),
     "another logger's BASIC_FORMAT": after("INFO:shop:"),
     "another logger's, and ours in its message": after(f"INFO:shop:INFO:{LOGGER}:"),
+    "another logger, a client's members": beside(message="got", name="app", levelname="INFO"),
+    "another logger, a client's members alone": beside(message="got"),
+    "another logger, a client's object as message": beside(name="app", levelname="INFO"),
+    "another logger of structlog, likewise": beside(logger="app"),
+    "another logger of ECS, likewise": beside(**{"log.logger": "app"}),
+    "pino": beside(level=30, pid=1, hostname="h", msg="got"),
+    "another logger, objects of a client": lambda line: beside(message="got")(expanded(line)),
+    "an event of API Gateway": wrapped(resource="/{proxy+}", path="/", httpMethod="POST", body="LINE"),
+    "an event with a resource and a body": wrapped(resource={"id": 1}, body="LINE"),
+    "an event with a Resource and a Body": wrapped(Resource="/x", Body="LINE"),
+    "an event with a date and a log": wrapped(date="2026-11-28T04:44:51Z", log="LINE"),
+    "a message of a chat": wrapped(
+        id="1", room="a", content={"timestamp": "t", "message": "LINE", "service": "x"}
+    ),
     "another logger's format of the HOWTO": after("2026-11-28 04:44:51,933 - shop - WARNING - "),
     "a format without a logger": after("2026-11-28 04:44:51,933 WARNING "),
     "a level where compose has a name": after("WARNING  | "),
@@ -193,6 +221,18 @@ FORGED = {
     "sshd": after("Nov 28 04:44:51 host1 sshd[812]: Invalid user "),
     "Heroku's router": after("2026-11-28T04:44:51.933639+00:00 heroku[router]: at=info path=/"),
     "Cloud Foundry's router": after("2026-11-28T04:44:51.93+0000 [RTR/0] OUT "),
+    "a sentence where stern has a pod": after("worker-1 received "),
+    "a waitress's thread": after("waitress-0 app "),
+    "a word, and a client's pod": after("search shop-0 shop "),
+    "a word, and a client's pod of a deployment": after("search shop-7d4b9c6f5-x2x4z shop "),
+    "zap": after("2026-11-28T04:44:51.933Z\tINFO\t"),
+    "zap, lower case": after("2026-11-28T04:44:51.933Z\tinfo\t"),
+    "a tab and a method": after("2026-11-28T04:44:51+00:00\tGET\t"),
+    "a tab and an address": after("2026-11-28T04:44:51+00:00\t192.0.2.1\t"),
+    "a time, a path, a user agent": after("2026-11-28T04:44:51+00:00 /items/ "),
+    "a time, a long path, a user agent": after("2026-11-28T04:44:51+00:00 /items/0123456789abcdef "),
+    "a short level where syslog has a host": after("Nov 28 04:44:51 ERR app: "),
+    "a short level where compose has a name": after("ERR  | "),
     "words before": after("user agent: "),
     "words behind": lambda line: f"{line} not found",
     "a line of others behind": lambda line: line + combined("x"),

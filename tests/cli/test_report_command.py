@@ -242,3 +242,34 @@ def test_what_counts_for_nothing_is_said_by_every_command(command, log):
     uid = line["log.record.uid"]
     assert f"two different records of one number: {uid}; none counts" in found.output
     assert "records inside other programs' lines: 1; a client can write there: none counts" in found.output
+
+
+def handshake(number, **fields):
+    return {
+        "cors.schema": 1, "timestamp": f"2026-03-02T12:00:0{number}Z", "level": "warning",
+        "event": "cors.decision", "log.record.uid": f"0123456789ab-{number}", "cors.decision": "deny",
+        "cors.reason": "origin_not_listed", "cors.reasons": "origin_not_listed",
+        "cors.request.kind": "websocket", "cors.origin": "https://evil.example", "cors.resource": "api",
+        "http.request.method": "GET", "cors.remedy.hint": "Add the origin.", **fields,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_handshake_that_went_on_is_told_apart_from_one_that_was_refused(engine, tmp_path):
+    log, page = tmp_path / "audit.jsonl", tmp_path / "report.html"
+    records = [handshake(1, **{"cors.notes": "not_enforced"}), handshake(2), handshake(3)]
+    log.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    words = ("report", str(log), "--engine", engine, "--no-cache")
+    rows = [line.split() for line in invoke(*words).stdout.splitlines()]
+    assert [row[3:7] for row in rows if row[2:3] == ["https://evil.example"] and row[3] == "websocket"] == [
+        ["websocket", "api", "origin_not_listed", "Add"],
+        ["websocket", "api", "origin_not_listed;", "not_enforced"],
+    ]
+    assert ["3", "(handshakes)", "api", "origin_not_listed"] in [row[:4] for row in rows]
+    told = json.loads(invoke(*words, "--json").stdout)["denied"]
+    assert [(row["requests"], row["notes"]) for row in told] == [(2, None), (1, "not_enforced")]
+    assert invoke(*words, "--html", str(page)).exit_code == 0
+    assert ("origin_not_listed; not_enforced" in page.read_text(), "(handshakes)" in page.read_text()) == (
+        True,
+        True,
+    )

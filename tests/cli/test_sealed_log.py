@@ -333,6 +333,23 @@ def test_a_line_feed_adds_no_record_to_what_is_followed_with_a_key(injected, tmp
     assert "unsealed: 3 records have no MAC" in proved.stderr
 
 
+def test_a_line_feed_adds_no_event_to_a_console_line_with_a_key(tmp_path, key_file):
+    refused = write(key_file, (EVIL,), policy=POLICY)
+    forged = [
+        record | {"log.record.uid": "0123456789ab-1", "trace_id": "f"} for record in write(None, (EVIL,))
+    ]
+    log = tmp_path / "app.log"
+    log.write_text("".join(f"{json.dumps(record)}\n" for record in [*refused, *forged]))
+    line = (
+        f"Access to fetch at 'https://api.example.com/items' from origin '{EVIL}' has been blocked by CORS "
+        "policy: No 'Access-Control-Allow-Origin' header is present on the requested resource."
+    )
+    words = ("why", line, "--log", log, "--json")
+    done = invoke(*words, "--key-file", tmp_path / "printed.key")
+    assert [uid(one) for one in json.loads(done.stdout)["events"]] == [uid(refused[1])]
+    assert "unsealed: 2 records" in done.stderr
+
+
 def test_a_file_is_followed_with_a_key_from_its_last_records_on(injected, tmp_path, key_file):
     command = [
         sys.executable,

@@ -135,3 +135,30 @@ def test_a_log_without_the_request_says_so(tmp_path):
     found = why(MISSING.format("https://x.example"), "--log", str(log))
     assert (found.exit_code, found.stdout) == (1, "")
     assert "holds no refused request of it" in found.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_what_a_log_holds_inside_other_text_is_no_event_and_is_said(words, tmp_path):
+    log = tmp_path / "audit.jsonl"
+    log.write_text(f"{event(1)}\nWARNING in app: {event(2)}\nshop >> {event(3)}\n")
+    asked = (MISSING.format(EVIL), "--log", str(log), *words)
+    found, with_prefix = why(*asked), why(*asked, "--prefix", "shop >> ")
+    assert ("789ab-2" in found.stdout, "789ab-3" in found.stdout) == (False, False)
+    assert ("789ab-2" in with_prefix.stdout, "789ab-3" in with_prefix.stdout) == (False, True)
+    assert found.stderr == "records inside other programs' lines: 2; a client can write there: none counts\n"
+
+
+def test_records_that_contradict_each_other_are_no_events(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    log.write_text("\n".join([event(1), event(2), event(2, **{"cors.reason": "origin_malformed"})]))
+    found = why(MISSING.format(EVIL), "--log", str(log), "--json")
+    assert [one["log.record.uid"][-1] for one in json.loads(found.stdout)["events"]] == ["1"]
+    assert "0123456789ab-2" in found.stderr
+
+
+def test_a_log_without_any_record_tells_nothing_of_the_request(tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text('127.0.0.1 - - "GET / HTTP/1.1" 200\n')
+    found = why(MISSING.format(EVIL), "--log", str(log))
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert "nothing in the log is a record" in found.stderr
