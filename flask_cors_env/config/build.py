@@ -39,7 +39,6 @@ from flask_cors_env.config.layers import (
     read_arguments,
     read_variables,
 )
-from flask_cors_env.config.objections import objection_to_remedy
 from flask_cors_env.config.remedies import suited
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
 from flask_cors_env.config.settings import CLOSES_PUBLIC, SETTINGS, default, loopback_origins
@@ -372,6 +371,11 @@ class _Part:
         """Give *fault* the place of *setting*, which somebody set."""
         return self.stacks[setting].top.problem(fault, rule)
 
+    def takes(self, problem: Problem) -> bool:
+        """Tell whether one of its values stands where *problem* was found."""
+        place = problem.variable, problem.source
+        return any((stack.top.variable, stack.top.source) == place for stack in self.stacks.values())
+
     @property
     def terms(self) -> tuple[bool, frozenset[str]]:
         """On which terms its values are judged: whether with credentials, and which rules are off."""
@@ -576,7 +580,7 @@ class _Draft:
         """Report all that is wrong, of whatever level."""
         for problem in self._merged.problems:
             if not self._is_ignored(problem):
-                yield _Finding(self._with_objection(self._suited(problem)), self._level_of_name(problem))
+                yield _Finding(self._suited(problem), self._level_of_name(problem))
         for problem in self._merged.notes:
             yield _Finding(problem, Level.INFO)
         for problem in chain(*map(_incomplete, self._bases)):
@@ -592,13 +596,6 @@ class _Draft:
         yield from self._unread()
         yield from self._key()
 
-    def _with_objection(self, problem: Problem) -> Problem:
-        """Say beside the corrected spelling that the rules of the environment refuse that too, if they do."""
-        setting = re.split(r"CORS_|__", problem.setting)[-1]
-        name, unsafe = self._environment, self.app["UNSAFE_ALLOW"]
-        refusal = objection_to_remedy(setting, problem.remedy or "", environment=name, unsafe=unsafe)
-        return problem if refusal is None else replace(problem, remedy=f"{problem.remedy} - {refusal}")
-
     def _suited(self, problem: Problem) -> Problem:
         places = [source for source, _ in self._inputs.arguments]
         places += [scope.source for scope in self._inputs.scopes]
@@ -606,7 +603,14 @@ class _Draft:
         if is_other_name(problem.variable):
             hint = f" If it is another program's: {PREFIX}IGNORE={problem.variable}"
             problem = replace(problem, message=problem.message + hint)
-        return suited(problem, self._environment, is_argument=is_argument, unsafe=self.app["UNSAFE_ALLOW"])
+        terms = {part.terms for part in self._parts if part.takes(problem)} or {
+            (False, self.app["UNSAFE_ALLOW"])
+        }
+
+        def refuses(rule: Rule) -> bool:
+            return any(self._level(rule, unsafe, credentials=on) is Level.ERROR for on, unsafe in terms)
+
+        return suited(problem, self._environment, is_argument=is_argument, refuses=refuses)
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""

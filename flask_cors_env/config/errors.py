@@ -122,7 +122,7 @@ def shown(value: object, limit: int = VALUE_LIMIT) -> str:
 
 
 def _is_fit(remedy: str) -> bool:
-    """Tell whether *remedy* may be shown as it is: cut, escaped or with a password left out, it would be wrong."""
+    """Tell whether *remedy* may be shown as it is: cut, escaped or without a password it would be wrong."""
     return len(remedy) <= _REMEDY_LIMIT and remedy.isprintable() and _USERINFO.search(remedy) is None
 
 
