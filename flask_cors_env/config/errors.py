@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 _WIDTH = 76
 #: A user's name and password before a host, also where the scheme is missing.
-_USERINFO = re.compile(r"(?<=://)[^\s\"']*@|(?<![^\s\"',\[])[^\s\"'/,:]+:[^\s\"',]*@")
+_USERINFO = re.compile(r"(?<=://)[^\s,]*@|(?<![^\s\"',\[])[^\s\"',:]+:[^\s,]*@")
 VALUE_LIMIT = 80
 #: Names are longer than values, and a cut one names nothing.
 NAME_LIMIT = 240
