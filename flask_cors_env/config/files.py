@@ -12,6 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +37,9 @@ _PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
 _HEADER = re.compile(rf"\s*\[{{1,2}}\s*({_DOTTED})\s*\]{{1,2}}\s*(?:#.*)?")
 _KEY = re.compile(rf"\s*({_DOTTED})\s*=")
-_FENCE = re.compile("\"{3}|'{3}")
+#: What begins a string over several lines, and what may hold the same; and how such a string ends.
+_STRING = re.compile(r"""\"{3}|'{3}|"(?:[^"\\]|\\.)*"|'[^']*'|#.*""")
+_ENDS = {'"' * 3: re.compile(r'(?:\\.|(?!"{3}).)*"{3}'), "'" * 3: re.compile("(?:(?!'{3}).)*'{3}")}
 _OVERLAYS = "environments"
 #: Characters that a value may grow to where it takes others: doubled thirty times a letter fills a machine.
 _LIMIT = 65_536
@@ -351,8 +354,10 @@ def _read_tree(layer: Layer, tree: Mapping[str, Any], lines: Mapping[tuple[str, 
             read_resources(layer, key, value)
         else:
             layer.take((key.upper(),), shown(key, NAME_LIMIT), value, _is_in_files, _as_key)
-    numbers = {tuple(part.upper() for part in path): number for path, number in lines.items()}
-    layer.entries = [_placed(entry, numbers) for entry in layer.entries]
+    places = {_label(path): f"{layer.source}:{number}" for path, number in lines.items()}
+    layer.entries = [e._replace(source=places.get(e.variable, e.source)) for e in layer.entries]
+    layer.problems = [replace(p, source=places.get(p.variable, p.source)) for p in layer.problems]
+    layer.notes = [replace(p, source=places.get(p.variable, p.source)) for p in layer.notes]
 
 
 def _is_in_files(setting: Setting) -> bool:
@@ -366,10 +371,10 @@ def _as_key(name: str) -> str:
     return PREFIX + name if VARIABLES[name].for_app else f"resources.<name>.{name.lower()}"
 
 
-def _placed(entry: Entry, numbers: Mapping[tuple[str, ...], int]) -> Entry:
-    """*entry* with the line it stands on, where that is known."""
-    number = numbers.get(tuple(part.upper() for part in entry.path))
-    return entry if number is None else entry._replace(source=f"{entry.source}:{number}")
+def _label(path: tuple[str, ...]) -> str:
+    """Return what messages call the key or table at *path*: ``max_age``, ``resources["api"].max_age``."""
+    ends = ("{}", '["{}"]', ".{}")
+    return "".join(end.format(shown(part, NAME_LIMIT)) for end, part in zip(ends, path, strict=False))
 
 
 def _malformed(path: str, named_by: Entry, error: Exception, *, is_json: bool) -> Problem:
@@ -418,13 +423,22 @@ def toml_lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
     for number, line in enumerate(text.split("\n"), 1):
         header = None if fence else _HEADER.fullmatch(line.rstrip("\r"))
         key = None if fence else _KEY.match(line)
-        for found in _FENCE.findall(line):
-            fence = found if fence == "" else "" if fence == found else fence
+        fence = _open_string(line, fence)
         if header is not None:
             table = _parts(header[1])
             yield table, number
         elif key is not None:
             yield (*table, *_parts(key[1])), number
+
+
+def _open_string(line: str, fence: str) -> str:
+    """Return what the string began with that is open after *line*, of *fence* before it; "" for none."""
+    at = 0
+    while True:
+        found = _ENDS[fence].match(line, at) if fence else _STRING.search(line, at)
+        if found is None:
+            return fence
+        at, fence = found.end(), "" if fence or found[0] not in _ENDS else found[0]
 
 
 def _parts(dotted: str) -> tuple[str, ...]:

@@ -162,6 +162,34 @@ def test_lines_of_toml_are_counted_as_editors_count_them():
     }
 
 
+BROKEN_EVERYWHERE = '''\
+ignore = ["\'\'\'", 'a = 1']
+words = """
+max_age = 1 \\"""
+path = "/x"""
+allowed_origin = "none"
+[resources."/a/*"]
+orign = "https://b.example"
+max_age = "x"
+[resources.b-]
+path = "/b"
+[environments.production]
+config_file = "x"
+'''
+
+
+def test_every_problem_of_a_policy_file_has_its_line(tmp_path):
+    path = written(tmp_path, BROKEN_EVERYWHERE, "cors.toml")
+    found = problems(environ={"CORS_ENV": "production", "CORS_CONFIG_FILE": path})
+    assert {(problem.code, problem.source.removeprefix(path)) for problem in found} == {
+        ("variable-unknown", ":2"),
+        ("variable-unknown", ":7"),
+        ("not-a-duration", ":8"),
+        ("resource-bad-name", ":9"),
+        ("variable-unknown", ":12"),
+    }
+
+
 def test_an_env_file_takes_names_from_the_environ_in_use_and_from_no_other(tmp_path, monkeypatch):
     path = written(tmp_path, "CORS_ORIGINS=https://${HOST_OF_APP:-none.example}\n")
     monkeypatch.setenv("HOST_OF_APP", "os.example")
@@ -638,3 +666,10 @@ def test_a_blank_value_is_not_set_and_never_reopens_what_a_weaker_source_closed(
     config = {"CORS_ORIGINS": APP}
     (found,) = problems(environ={"CORS_ENV": "production", "CORS_ORIGINS": '""'}, config=config)
     assert (found.code, found.remedy) == ("blank-over-value", "Write: none, or remove the variable")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\udfffb", "x" * 300])
+@pytest.mark.parametrize("option", ["CORS_ENV_FILE", "CORS_CONFIG_FILE"])
+def test_a_name_that_no_file_can_have_is_a_problem(option, name):
+    (problem,) = problems(environ={option: name})
+    assert (problem.code, problem.variable) == ("file-unreadable", option)
