@@ -371,11 +371,6 @@ class _Part:
         """Give *fault* the place of *setting*, which somebody set."""
         return self.stacks[setting].top.problem(fault, rule)
 
-    def takes(self, problem: Problem) -> bool:
-        """Tell whether one of its values stands where *problem* was found."""
-        place = problem.variable, problem.source
-        return any((stack.top.variable, stack.top.source) == place for stack in self.stacks.values())
-
     @property
     def terms(self) -> tuple[bool, frozenset[str]]:
         """On which terms its values are judged: whether with credentials, and which rules are off."""
@@ -603,14 +598,22 @@ class _Draft:
         if is_other_name(problem.variable):
             hint = f" If it is another program's: {PREFIX}IGNORE={problem.variable}"
             problem = replace(problem, message=problem.message + hint)
-        terms = {part.terms for part in self._parts if part.takes(problem)} or {
-            (False, self.app["UNSAFE_ALLOW"])
-        }
+        everywhere = {(False, self.app["UNSAFE_ALLOW"])}
+        terms = self._terms_at.get((problem.variable, problem.source), everywhere)
 
         def refuses(rule: Rule) -> bool:
             return any(self._level(rule, unsafe, credentials=on) is Level.ERROR for on, unsafe in terms)
 
         return suited(problem, self._environment, is_argument=is_argument, refuses=refuses)
+
+    @functools.cached_property
+    def _terms_at(self) -> dict[tuple[str, str], set[tuple[bool, frozenset[str]]]]:
+        """The terms of the resources whose values stand in a place, by variable and source."""
+        found: dict[tuple[str, str], set[tuple[bool, frozenset[str]]]] = {}
+        for part in self._parts:
+            for stack in part.stacks.values():
+                found.setdefault((stack.top.variable, stack.top.source), set()).add(part.terms)
+        return found
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""
