@@ -46,8 +46,9 @@ def suited(
     if found[3].startswith(_COMPILED):
         is_taken = is_argument and not refuses(RULE["regex"])
         return problem if is_taken else replace(problem, remedy=_BY_HAND.get(problem.code))
-    refused = _refused(setting, found[3], refuses)
-    kept = [entry for entry in re.split(", ?", found[3]) if entry not in refused]
+    entries = re.split(", ?", found[3])
+    refused = {entry: rule for entry in entries if (rule := _refusing(setting, entry, refuses)) is not None}
+    kept = [entry for entry in entries if entry not in refused]
     name = environment.capitalize()
     if refused and kept:
         said = "".join(f' {name} refuses "{entry}" [{rule.id}].' for entry, rule in refused.items())
@@ -58,17 +59,13 @@ def suited(
     return replace(problem, remedy=remedy)
 
 
-def _refused(setting: str, text: str, refuses: Callable[[Rule], bool]) -> dict[str, Rule]:
-    """Return the values of the list *text* that are refused, each with the first rule that does."""
+def _refusing(setting: str, entry: str, refuses: Callable[[Rule], bool]) -> Rule | None:
+    """Return the first rule that refuses *entry*, one value of a list; None where none does."""
     try:
-        parsed = VARIABLES[setting].parse(text)
+        parsed = VARIABLES[setting].parse(entry)
     except FaultyValueError:
-        return {}
-    found: dict[str, Rule] = {}
-    for rule, fault in broken(setting, _resource(setting, parsed)):
-        if refuses(rule):
-            found.setdefault(fault.value, rule)
-    return found
+        return None
+    return next((rule for rule, _ in broken(setting, _resource(setting, parsed)) if refuses(rule)), None)
 
 
 def _resource(setting: str, parsed: Any) -> Resource:

@@ -391,6 +391,8 @@ def test_a_remedy_leaves_out_what_the_environment_refuses_and_the_message_says_s
     assert found.message.endswith(' Production refuses "http://app.example.com" [http].')
     (found,) = refused(ENV="development", ORIGINS=text).problems
     assert found.remedy == "Write: http://app.example.com, https://app.example.com"
+    (found,) = refused(ENV="production", ORIGINS="HTTP://app.example.com;https://app.example.com").problems
+    assert found.remedy == "Write: https://app.example.com"
 
 
 def test_a_remedy_of_which_the_environment_refuses_all_is_told_with_the_rule():
