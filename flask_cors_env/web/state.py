@@ -185,6 +185,8 @@ class State:
 
     def widened(self, terms: Terms | None, blueprint: BlueprintPolicy | None) -> State:
         """A state that also governs the whole app by *terms*, or *blueprint*; this one is left as it is."""
+        if blueprint is not None and blueprint.name in {other.name for other in self._blueprints}:
+            raise RuntimeError(f"the blueprint {blueprint.name!r} has a CORS policy already; make one call")
         state = State(self._app, terms or self._terms)
         state._texts, state.place = self._texts, self.place
         state.whole = self.whole or terms is not None
