@@ -188,9 +188,10 @@ def _refuse_no_member(member: Element) -> None:
 def _refuse_separators(member: Element, parse: Callable[[Element], Any]) -> None:
     """Refuse a member that is several, by the separators of other formats: ``GET|POST``, ``a;b``."""
     text = member if isinstance(member, str) else ""
-    parts = [part for part in map(unquote, _FOREIGN_SEPARATORS.split(text)) if part]
-    is_several = len(parts) > 1 or (parts not in ([], [text]) and not _is_parsed(parse, text))
-    if not is_several or not all(_is_parsed(parse, part) for part in parts):
+    found = _FOREIGN_SEPARATORS.split(text)
+    parts = [part for part in map(unquote, found) if part]
+    is_ended = len(parts) == 1 and len(found) > 1 and not _is_parsed(parse, text)
+    if not (is_ended or len(parts) > 1) or not all(_is_parsed(parse, part) for part in parts):
         return
     message = "has another separator than commas, spaces and line ends."
     raise FaultyValueError(Fault("wrong-separator", message, member, f"Write: {','.join(parts)}"))
