@@ -39,7 +39,6 @@ from flask_cors_env.config.layers import (
     read_arguments,
     read_variables,
 )
-from flask_cors_env.config.objections import objection_to_remedy
 from flask_cors_env.config.remedies import suited
 from flask_cors_env.config.rules import JUDGED, RULE, Level, Rule, broken
 from flask_cors_env.config.settings import CLOSES_PUBLIC, SETTINGS, default, loopback_origins
@@ -576,7 +575,7 @@ class _Draft:
         """Report all that is wrong, of whatever level."""
         for problem in self._merged.problems:
             if not self._is_ignored(problem):
-                yield _Finding(self._with_objection(self._suited(problem)), self._level_of_name(problem))
+                yield _Finding(self._suited(problem), self._level_of_name(problem))
         for problem in self._merged.notes:
             yield _Finding(problem, Level.INFO)
         for problem in chain(*map(_incomplete, self._bases)):
@@ -592,13 +591,6 @@ class _Draft:
         yield from self._unread()
         yield from self._key()
 
-    def _with_objection(self, problem: Problem) -> Problem:
-        """Say beside the corrected spelling that the rules of the environment refuse that too, if they do."""
-        setting = re.split(r"CORS_|__", problem.setting)[-1]
-        name, unsafe = self._environment, self.app["UNSAFE_ALLOW"]
-        refusal = objection_to_remedy(setting, problem.remedy or "", environment=name, unsafe=unsafe)
-        return problem if refusal is None else replace(problem, remedy=f"{problem.remedy} - {refusal}")
-
     def _suited(self, problem: Problem) -> Problem:
         places = [source for source, _ in self._inputs.arguments]
         places += [scope.source for scope in self._inputs.scopes]
@@ -606,7 +598,22 @@ class _Draft:
         if is_other_name(problem.variable):
             hint = f" If it is another program's: {PREFIX}IGNORE={problem.variable}"
             problem = replace(problem, message=problem.message + hint)
-        return suited(problem, self._environment, is_argument=is_argument, unsafe=self.app["UNSAFE_ALLOW"])
+        everywhere = {(False, self.app["UNSAFE_ALLOW"])}
+        terms = self._terms_at.get((problem.variable, problem.source), everywhere)
+
+        def refuses(rule: Rule) -> bool:
+            return any(self._level(rule, unsafe, credentials=on) is Level.ERROR for on, unsafe in terms)
+
+        return suited(problem, self._environment, is_argument=is_argument, refuses=refuses)
+
+    @functools.cached_property
+    def _terms_at(self) -> dict[tuple[str, str], set[tuple[bool, frozenset[str]]]]:
+        """The terms of the resources whose values stand in a place, by variable and source."""
+        found: dict[tuple[str, str], set[tuple[bool, frozenset[str]]]] = {}
+        for part in self._parts:
+            for stack in part.stacks.values():
+                found.setdefault((stack.top.variable, stack.top.source), set()).add(part.terms)
+        return found
 
     def _is_ignored(self, problem: Problem) -> bool:
         """Whether it is of a name that CORS_IGNORE passes over."""

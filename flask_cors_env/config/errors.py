@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 _WIDTH = 76
 #: A user's name and password before a host, also where the scheme is missing.
-_USERINFO = re.compile(r"(?<=://)[^\s\"']*@|(?<![^\s\"',\[])[^\s\"'/,:]+:[^\s\"',]*@")
+_USERINFO = re.compile(r"(?<=://)[^\s,]*@|(?<![^\s\"',\[])[^\s\"',:]+:[^\s,]*@")
 VALUE_LIMIT = 80
 #: Names are longer than values, and a cut one names nothing.
 NAME_LIMIT = 240
-#: A longer line of advice is left out: cut, it would be wrong.
 _REMEDY_LIMIT = 400
 
 
@@ -81,7 +80,7 @@ class Problem:
     ) -> Problem:
         """*fault* with its place, its value made fit to be shown."""
         value = None if fault.value is None else shown(fault.value)
-        remedy = None if fault.remedy is None or len(fault.remedy) > _REMEDY_LIMIT else fault.remedy
+        remedy = fault.remedy if fault.remedy is not None and _is_fit(fault.remedy) else None
         return cls(fault.code, setting, variable, source, fault.message, value, remedy, rule)
 
     def hidden(self, variable: str, text: str) -> Problem:
@@ -120,6 +119,11 @@ def shown(value: object, limit: int = VALUE_LIMIT) -> str:
     if not (text.isascii() and text.isprintable()):
         text = text[: limit + 1].encode("unicode_escape").decode("ascii")
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _is_fit(remedy: str) -> bool:
+    """Tell whether *remedy* may be shown as it is: cut, escaped or without a password it would be wrong."""
+    return len(remedy) <= _REMEDY_LIMIT and remedy.isprintable() and _USERINFO.search(remedy) is None
 
 
 def as_text(value: object) -> str:

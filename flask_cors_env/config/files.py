@@ -10,7 +10,9 @@ import codecs
 import io
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +28,7 @@ from flask_cors_env.config.layers import (
     read_resources,
 )
 from flask_cors_env.config.settings import VARIABLES, Setting
+from flask_cors_env.config.sources import takes_none
 from flask_cors_env.config.texts import SourceError, Texts
 from flask_cors_env.core.environments import ENVIRONMENTS
 
@@ -34,7 +37,9 @@ _PART = r"""(?:"(?:[^"\\]|\\.)*"|'[^']*'|[A-Za-z0-9_-]+)"""
 _DOTTED = rf"{_PART}(?:\s*\.\s*{_PART})*"
 _HEADER = re.compile(rf"\s*\[{{1,2}}\s*({_DOTTED})\s*\]{{1,2}}\s*(?:#.*)?")
 _KEY = re.compile(rf"\s*({_DOTTED})\s*=")
-_FENCE = re.compile("\"{3}|'{3}")
+#: What begins a string over several lines, and what may hold the same; and how such a string ends.
+_STRING = re.compile(r"""\"{3}|'{3}|"(?:[^"\\]|\\.)*"|'[^']*'|#.*""")
+_ENDS = {'"' * 3: re.compile(r'(?:\\.|(?!"{3}).)*"{3}'), "'" * 3: re.compile("(?:(?!'{3}).)*'{3}")}
 _OVERLAYS = "environments"
 #: Characters that a value may grow to where it takes others: doubled thirty times a letter fills a machine.
 _LIMIT = 65_536
@@ -143,9 +148,8 @@ def env_lines(text: str, source: str, environ: Mapping[str, str]) -> Iterator[Li
         written = binding.original.string
         number = binding.original.line + len(written) - len(written.lstrip("\r\n"))
         place = f"{source}:{number}"
-        is_read = binding.key is not None and _is_ours(binding.key) and "-" not in binding.key
-        if binding.error or binding.value is None or not is_read:
-            unread = _unread_name(binding.key, written, is_entry=binding.value is not None)
+        if binding.error or binding.value is None or not _is_read(binding.key):
+            unread = _unread_name(binding.key, binding.value, written)
             if unread is not None:
                 yield Line(unread, None, place, fault=_fault_of(unread, written))
         elif value is not None and binding.key is not None:
@@ -156,35 +160,63 @@ def env_lines(text: str, source: str, environ: Mapping[str, str]) -> Iterator[Li
 
 #: A name of ours that another name or a word does not end in; its underscore may be mistaken.
 _UNREAD = re.compile(r"(?<![\w./-])CORS[_-][\w-]*", re.ASCII | re.IGNORECASE)
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+#: The same within a value without quotes, set as a shell would set it.
+_WITHIN = re.compile(r"(?<=[\s;&])CORS_\w+(?==)", re.ASCII | re.IGNORECASE)
+#: Ends of lines to an editor, and not to python-dotenv.
+_LINE_ENDS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
 
 
-def _unread_name(key: str | None, written: str, *, is_entry: bool) -> str | None:
+def _seen(text: str) -> str:
+    """Return *text* as a reader takes it: without invisible characters and look-alikes of ASCII's own."""
+    if text.isascii() and text.isprintable():
+        return text
+    folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    return _LINE_ENDS.sub("\n", _DASHES.sub("-", folded))
+
+
+def _is_read(key: str | None) -> bool:
+    return key is not None and _is_ours(key) and "-" not in key and _seen(key) == key
+
+
+def _unread_name(key: str | None, value: str | None, written: str) -> str | None:
     """
     Return the name of ours that stands on a line which made no entry of that name; None where none stands.
 
     Args:
         key: The entry's name; None where there is no entry.
+        value: What the line gives *key*: that name's own business, unless it has no quotes and sets ours.
         written: The line, or several.
-        is_entry: Whether the line gives *key* a value, which is that name's own business.
     """
-    head = key if key is not None and is_entry else written.partition("#")[0]
-    found = _UNREAD.search(_INVISIBLE.sub("", head))
+    if key is None or value is None:
+        lines = _seen(written).split("\n")
+        found = _UNREAD.search("\n".join(line.partition("#")[0] for line in lines))
+    else:
+        is_quoted = written.partition("=")[2].lstrip()[:1] in {"'", '"'}
+        found = _UNREAD.search(_seen(key)) or (None if is_quoted else _WITHIN.search(_seen(value)))
     return None if found is None else found[0]
 
 
 def _fault_of(name: str, written: str) -> Fault:
     """Say why the line *written* with *name* was not read."""
-    line = written.strip()
-    if _INVISIBLE.search(line):
+    line = _seen(written).strip()
+    if _INVISIBLE.search(written) or _LINE_ENDS.search(written):
         return _FAULTS["invisible"]
     if "-" in name:
         return _FAULTS["dash"]._replace(remedy=f"Write: {name.upper().replace('-', '_')}=...")
     after = re.match(rf"(?:export\s+)?{re.escape(name)}\s*(.?)", line, re.IGNORECASE)
     if after is None:
         return _FAULTS["script"]._replace(remedy=f"Write: {name}=... without anything before it")
+    if name not in written:
+        return _FAULTS["alike"]
     kind = {":": "colon", "": "bare"}.get(after[1], "value")
     fault = _FAULTS[kind]
+    if kind == "bare" and not takes_none(name.upper().removeprefix(PREFIX).rpartition("__")[2]):
+        return fault._replace(remedy=f"Write: {name}=..., or remove the line")
     return fault._replace(remedy=(fault.remedy or "").format(name=name))
 
 
@@ -200,6 +232,9 @@ def _unreadable_line(message: str, remedy: str = "") -> Fault:
 _FAULTS = {
     "invisible": _unreadable_line(
         "stands on a line with an invisible character.", "Remove it, or write the line anew"
+    ),
+    "alike": _unreadable_line(
+        "is written with a character that only looks like ASCII's.", "Write the name anew"
     ),
     "dash": _unreadable_line("is no name of a variable: it has a dash."),
     "script": _unreadable_line("is on a line that is a command; an env file has names and values."),
@@ -319,8 +354,10 @@ def _read_tree(layer: Layer, tree: Mapping[str, Any], lines: Mapping[tuple[str, 
             read_resources(layer, key, value)
         else:
             layer.take((key.upper(),), shown(key, NAME_LIMIT), value, _is_in_files, _as_key)
-    numbers = {tuple(part.upper() for part in path): number for path, number in lines.items()}
-    layer.entries = [_placed(entry, numbers) for entry in layer.entries]
+    places = {_label(path): f"{layer.source}:{number}" for path, number in lines.items()}
+    layer.entries = [e._replace(source=places.get(e.variable, e.source)) for e in layer.entries]
+    layer.problems = [replace(p, source=places.get(p.variable, p.source)) for p in layer.problems]
+    layer.notes = [replace(p, source=places.get(p.variable, p.source)) for p in layer.notes]
 
 
 def _is_in_files(setting: Setting) -> bool:
@@ -334,10 +371,10 @@ def _as_key(name: str) -> str:
     return PREFIX + name if VARIABLES[name].for_app else f"resources.<name>.{name.lower()}"
 
 
-def _placed(entry: Entry, numbers: Mapping[tuple[str, ...], int]) -> Entry:
-    """*entry* with the line it stands on, where that is known."""
-    number = numbers.get(tuple(part.upper() for part in entry.path))
-    return entry if number is None else entry._replace(source=f"{entry.source}:{number}")
+def _label(path: tuple[str, ...]) -> str:
+    """Return what messages call the key or table at *path*: ``max_age``, ``resources["api"].max_age``."""
+    ends = ("{}", '["{}"]', ".{}")
+    return "".join(end.format(shown(part, NAME_LIMIT)) for end, part in zip(ends, path, strict=False))
 
 
 def _malformed(path: str, named_by: Entry, error: Exception, *, is_json: bool) -> Problem:
@@ -386,13 +423,22 @@ def toml_lines(text: str) -> Iterator[tuple[tuple[str, ...], int]]:
     for number, line in enumerate(text.split("\n"), 1):
         header = None if fence else _HEADER.fullmatch(line.rstrip("\r"))
         key = None if fence else _KEY.match(line)
-        for found in _FENCE.findall(line):
-            fence = found if fence == "" else "" if fence == found else fence
+        fence = _open_string(line, fence)
         if header is not None:
             table = _parts(header[1])
             yield table, number
         elif key is not None:
             yield (*table, *_parts(key[1])), number
+
+
+def _open_string(line: str, fence: str) -> str:
+    """Return what the string began with that is open after *line*, of *fence* before it; "" for none."""
+    at = 0
+    while True:
+        found = _ENDS[fence].match(line, at) if fence else _STRING.search(line, at)
+        if found is None:
+            return fence
+        at, fence = found.end(), "" if fence or found[0] not in _ENDS else found[0]
 
 
 def _parts(dotted: str) -> tuple[str, ...]:

@@ -147,16 +147,16 @@ def _without_blanks(layer: Layer, merged: Merged) -> Iterator[Entry]:
             continue
         below, remedy = _set_below(entry.path, merged), "Remove the variable"
         if below is None:
-            remedy = "Write: none, to mean nothing" if _takes_none(entry.path[-1]) else remedy
+            remedy = "Write: none, to mean nothing" if takes_none(entry.path[-1]) else remedy
             fault = Fault("blank", "is blank, which means that it is not set.", None, remedy)
             merged.notes.append(entry.problem(fault))
         else:
-            remedy = "Write: none, or remove the variable" if _takes_none(entry.path[-1]) else remedy
+            remedy = "Write: none, or remove the variable" if takes_none(entry.path[-1]) else remedy
             message = f"is blank, and {below.variable} in {below.source} has a value."
             merged.problems.append(entry.problem(Fault("blank-over-value", message, None, remedy)))
 
 
-def _takes_none(name: str) -> bool:
+def takes_none(name: str) -> bool:
     """Tell whether *name* is of a setting that may be empty on purpose."""
     try:
         return name in VARIABLES and bool(VARIABLES[name].parse("none") == VARIABLES[name].parse([]))

@@ -57,7 +57,7 @@ def identity(path: str) -> Identity | None:
     """
     try:
         found = os.stat(path)  # noqa: PTH116 - no object is needed for five numbers
-    except OSError:
+    except (OSError, ValueError):
         return None
     return _identity(found) if stat.S_ISREG(found.st_mode) else None
 
@@ -127,7 +127,7 @@ def _read(path: str, *, only_regular: bool = False) -> _Source:
     """Read a source; *only_regular*: at a request, which nothing may hang."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL, or what the file system cannot encode
         return _Source(_unopened(error), identity(path))
     try:
         found = os.fstat(descriptor)
@@ -144,12 +144,11 @@ def _read(path: str, *, only_regular: bool = False) -> _Source:
         os.close(descriptor)
 
 
-def _unopened(error: OSError) -> SourceError:
+def _unopened(error: OSError | ValueError) -> SourceError:
     if isinstance(error, FileNotFoundError):
         return SourceError("file-missing", "does not exist.")
-    return SourceError(
-        "file-unreadable", f"cannot be read ({(error.strerror or type(error).__name__).lower()})."
-    )
+    reason = error.strerror if isinstance(error, OSError) else "no such name is possible"
+    return SourceError("file-unreadable", f"cannot be read ({(reason or type(error).__name__).lower()}).")
 
 
 def _read_file(descriptor: int, *, patience: float) -> _Source:

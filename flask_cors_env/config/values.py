@@ -38,6 +38,8 @@ _SPACE = " \t\r\n\v\f"
 _SEPARATORS = re.compile(r"[,\s]+", re.ASCII)
 #: To the end of its line; a "#" within a token is the token's.
 _COMMENT = re.compile(r"(?<![^\s,])#[^\n]*", re.ASCII)
+#: An address, which has two colons; a bracketed list of a host with its port has one.
+_IPV6 = re.compile(r"\[[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*\]", re.IGNORECASE)
 _DURATION = re.compile(r"(-1|[0-9]{1,18})([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PREFIX = re.compile(r"[!#$%&'+\-.^_`|~0-9A-Za-z]+-\*")
@@ -47,6 +49,7 @@ _REGEX_HABITS = re.compile(r"[\^$|\\()\[\]{}]|\.[*+]")
 _FOREIGN_SEPARATORS = re.compile(r"[;|]")
 #: Where no one spelling is right.
 _AN_ORIGIN = "Write an origin as browsers send it, such as https://app.example.com, or remove it"
+_CLOSE = 'Close the list with "]", or write the values alone, with commas between them'
 _NO_COMMENT = "Inline comment? docker --env-file and kubectl keep it; write comments on lines of their own"
 
 Element = str | re.Pattern[str]
@@ -144,12 +147,13 @@ def _split(text: str) -> tuple[list[Element], list[Fault]]:
     text, faults = _without_comments(unquote(text))
     if text.lower() == "none":
         return [], faults
-    if text.startswith("["):
+    if text.startswith("[") and not _IPV6.match(text):
         try:
             members, wrong = _of_type(json.loads(text), str, "string")
         except (ValueError, RecursionError):
             if not text.endswith("]"):
-                return [], [*faults, Fault("list-not-closed", 'opens with "[" and is not closed.', text)]
+                fault = Fault("list-not-closed", 'opens with "[" and is not closed.', text, _CLOSE)
+                return [], [*faults, fault]
             text = text[1:-1]
         else:
             return members, faults + wrong
@@ -184,8 +188,10 @@ def _refuse_no_member(member: Element) -> None:
 def _refuse_separators(member: Element, parse: Callable[[Element], Any]) -> None:
     """Refuse a member that is several, by the separators of other formats: ``GET|POST``, ``a;b``."""
     text = member if isinstance(member, str) else ""
-    parts = [part for part in map(unquote, _FOREIGN_SEPARATORS.split(text)) if part]
-    if len(parts) < 2 or not all(_is_parsed(parse, part) for part in parts):  # noqa: PLR2004 - one is no list
+    found = _FOREIGN_SEPARATORS.split(text)
+    parts = [part for part in map(unquote, found) if part]
+    is_ended = len(parts) == 1 and len(found) > 1 and not _is_parsed(parse, text)
+    if not (is_ended or len(parts) > 1) or not all(_is_parsed(parse, part) for part in parts):
         return
     message = "has another separator than commas, spaces and line ends."
     raise FaultyValueError(Fault("wrong-separator", message, member, f"Write: {','.join(parts)}"))

@@ -42,6 +42,7 @@ _MAX_LABEL = 63
 #: An opaque host, a port included: kept and compared as it is.
 _OPAQUE_HOST = re.compile(r"[!$%&(-+\-.0-9:;<=>A-Z\[\]^_`a-z{|}~]*")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
+_BARE_IPV6 = re.compile(r"[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.*]*")
 _HOST_BEFORE_PORT = re.compile(r"\[[^\]]*\]|[^:/?#]*")
 #: What a shell, Kubernetes or a template would have replaced by a value.
 VARIABLE = re.compile(r"\$[({A-Za-z_]|\{\{")
@@ -331,7 +332,12 @@ def _with_scheme(text: str) -> str | None:
     scheme, _, rest = text.partition(":")
     if scheme in DEFAULT_PORTS:
         return None if rest.isdigit() else corrected(f"{scheme}://{rest.lstrip('/')}")
+    lacks_colon = re.match(r"(https?)/+(?=[^/])", text)
+    if lacks_colon is not None:
+        return corrected(f"{lacks_colon[1]}://{text[lacks_colon.end() :]}")
     plain = text.removeprefix("//")
+    if _BARE_IPV6.fullmatch(plain):
+        plain = _in_brackets(plain)
     host = _HOST_BEFORE_PORT.match(plain)
     loopback = host is not None and is_loopback(host[0])
     if not loopback and re.fullmatch(r"[a-z0-9_-]*", plain):
@@ -372,7 +378,7 @@ def _parse_port(scheme: str, host: str, text: str | None) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", text) or not 1 <= int(text) <= _MAX_PORT:
-        meant = host if text == "" else f"[{host}:{text}]"
+        meant = host if text == "" else _in_brackets(f"{host}:{text}")
         remedy = corrected(f"{scheme}://{meant}") if text == "" or ":" in text else None
         raise OriginError("origin-bad-port", f"has a port that is no number from 1 to {_MAX_PORT}.", remedy)
     port = int(text)
@@ -387,6 +393,12 @@ def _parse_port(scheme: str, host: str, text: str | None) -> int | None:
             "origin-bad-port", "has a port with leading zeros.", corrected(f"{scheme}://{host}:{port}")
         )
     return port
+
+
+def _in_brackets(address: str) -> str:
+    """Return an IPv6 *address* as hosts have it; after the loopback address stands a port."""
+    port = address.removeprefix("::1:")
+    return f"[{address}]" if port == address or ":" in port else f"[::1]:{port}"
 
 
 def _any_port(scheme: str, host: str) -> OriginPattern:

@@ -185,6 +185,8 @@ class State:
 
     def widened(self, terms: Terms | None, blueprint: BlueprintPolicy | None) -> State:
         """A state that also governs the whole app by *terms*, or *blueprint*; this one is left as it is."""
+        if blueprint is not None and blueprint.name in {other.name for other in self._blueprints}:
+            raise RuntimeError(f"the blueprint {blueprint.name!r} has a CORS policy already; make one call")
         state = State(self._app, terms or self._terms)
         state._texts, state.place = self._texts, self.place
         state.whole = self.whole or terms is not None
@@ -287,12 +289,15 @@ class State:
         if rules is None:
             return self._build_late(mark, base, endpoint, name)
         key = (rules, base, endpoint, name)
-        found = self._late.get(key)
+        late = (
+            self._late
+        )  # a reload puts another in its place: what is built from the old sources ends with it
+        found = late.get(key)
         if found is None:
             found = self._build_late(mark, base, endpoint, name)
-            if len(self._late) >= _REMEMBERED:
-                self._late.clear()
-            self._late[key] = found
+            if len(late) >= _REMEMBERED:
+                late.clear()
+            late[key] = found
         return found
 
     def _base_name(self, endpoint: str | None, path: str) -> str | None:
@@ -309,7 +314,8 @@ class State:
         called = next(each for each in names if each not in taken)
         scope = Scope(called, base, f"@cross_origin on {name}", mark.options)
         try:
-            inputs = replace(self._inputs, scopes=(*self._inputs.scopes, scope))
+            scopes = (*self._inputs.scopes, scope)
+            inputs = replace(self._inputs, known=self.built.environment, scopes=scopes)
             found = build(inputs).policy.resource_named(called)
         except CORSConfigError as error:
             _LOG.error("CORS: @cross_origin on %s allows nobody: %s", name, error)
@@ -513,7 +519,7 @@ class State:
             env_lines=loaded.lines,
             env_faults=loaded.faulty,
             unread=loaded.unread,
-            around=environ,
+            around=dict(environ),
             texts=self._texts,
             debug=bool(self._app.debug),
             testing=bool(self._app.testing),

@@ -219,6 +219,8 @@ def outcome(inputs):
 @example({"CORS_RESOURCES__A": '{"path": "/*", "origins": "*"}'}, {}, {}, "staging")
 @example({}, {"CORS_ORIGINS": None}, {"origins": None}, "testing")
 @example({"CORS_ORIGINS": ""}, {"CORS_ORIGINS": "*"}, {}, "production")
+@example({"CORS_IGNORE": "a;\x00b"}, {}, {}, "production")
+@example({}, {"CORS_IGNORE": ["a|\xa0"]}, {}, "staging")
 def test_anything_at_all_is_refused_or_makes_a_policy_that_is_not_open(
     environ, config, arguments, environment
 ):

@@ -108,6 +108,26 @@ def test_nothing_outside_our_own_names_is_ever_shown():
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        "https://u:hunter2@a.example",
+        "https//u:hunter2@a.example",
+        "https:/u:hunter2@a.example",
+        'https://u:hunter2"x@a.example',
+        "https://u:hunt'er2@a.example",
+        "u:hunter2@a.example",
+        "https://u:hunter2@a.example;https://u:hunter2@b.example",
+        "^https://u:hunter2@a[.]example$",
+    ],
+)
+@pytest.mark.parametrize("name", ["ORIGINS", "IGNORE", "METHODS", "AUDIT_SINK", "CONFIG_FILE", "RESOURCES"])
+def test_a_password_before_a_host_is_never_shown(name, value):
+    with pytest.raises(CORSConfigError) as caught:
+        build(Inputs({"CORS_ENV": "production", f"CORS_{name}": value, "CORS_MAX_AGE": value}))
+    assert "hunt" not in f"{caught.value}{caught.value.problems!r}"
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("x" * 80, "x" * 80),

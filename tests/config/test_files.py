@@ -162,6 +162,34 @@ def test_lines_of_toml_are_counted_as_editors_count_them():
     }
 
 
+BROKEN_EVERYWHERE = '''\
+ignore = ["\'\'\'", 'a = 1']
+words = """
+max_age = 1 \\"""
+path = "/x"""
+allowed_origin = "none"
+[resources."/a/*"]
+orign = "https://b.example"
+max_age = "x"
+[resources.b-]
+path = "/b"
+[environments.production]
+config_file = "x"
+'''
+
+
+def test_every_problem_of_a_policy_file_has_its_line(tmp_path):
+    path = written(tmp_path, BROKEN_EVERYWHERE, "cors.toml")
+    found = problems(environ={"CORS_ENV": "production", "CORS_CONFIG_FILE": path})
+    assert {(problem.code, problem.source.removeprefix(path)) for problem in found} == {
+        ("variable-unknown", ":2"),
+        ("variable-unknown", ":7"),
+        ("not-a-duration", ":8"),
+        ("resource-bad-name", ":9"),
+        ("variable-unknown", ":12"),
+    }
+
+
 def test_an_env_file_takes_names_from_the_environ_in_use_and_from_no_other(tmp_path, monkeypatch):
     path = written(tmp_path, "CORS_ORIGINS=https://${HOST_OF_APP:-none.example}\n")
     monkeypatch.setenv("HOST_OF_APP", "os.example")
@@ -210,6 +238,22 @@ UNREAD = {
     "CORS_METHODS GET": ("CORS_METHODS", "Put one pair of quotes around the value, or none"),
     "CORS_ORIGINS": ("CORS_ORIGINS", "Write: CORS_ORIGINS=none to mean nothing, or remove the line"),
     "export CORS_ORIGINS": ("CORS_ORIGINS", "Write: CORS_ORIGINS=none to mean nothing, or remove the line"),
+    "CORS_ENFORCE": ("CORS_ENFORCE", "Write: CORS_ENFORCE=..., or remove the line"),
+    "CORS_RESOURCES__A__MAX_AGE": (
+        "CORS_RESOURCES__A__MAX_AGE",
+        "Write: CORS_RESOURCES__A__MAX_AGE=..., or remove the line",
+    ),
+    "CORS\u2013ENFORCE=true": ("CORS-ENFORCE", "Write: CORS_ENFORCE=..."),
+    "CORS\uff3fENFORCE=true": ("CORS_ENFORCE", "Write the name anew"),
+    "CORS\ufe0f_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
+    "C\u034fORS_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
+    "CORS_ENFORCE\u200b=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
+    "A=1\u2028CORS_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
+    "A=1\x85CORS_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
+    "# a comment\u2028CORS_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
+    "A=1 CORS_ENFORCE=true": ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    "export A=1 CORS_ENFORCE=true": ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
+    "A=1; CORS_ENFORCE=true": ("CORS_ENFORCE", "Write: CORS_ENFORCE=... without anything before it"),
     "\u200bCORS_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
     "CORS\u200b_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
     "\ufeffCORS_ENFORCE=true": ("CORS_ENFORCE", "Remove it, or write the line anew"),
@@ -233,6 +277,10 @@ def test_a_line_that_sets_nothing_of_the_name_on_it_is_a_problem(line, end, tmp_
         "export CORS_MAX_AGE=5\n",
         'NOTE="first\nCORS_X is written here\nlast"\n',
         "OTHER=CORS_ORIGINS\n",
+        "OTHER='env CORS_ORIGINS=x flask run'\n",
+        "OTHER=1 # once CORS_ORIGINS=x\n",
+        "URL=https://a.example/?CORS_ORIGINS=x&b=CORS_MAX_AGE\n",
+        "NOTE=\u00e9t\u00e9 \u2013 caf\u00e9\u200b\n",
         "MY_CORS_ORIGINS=x\n",
         "my-cors-proxy=x\n",
         "see docs/cors-setup.md\n",
@@ -618,3 +666,10 @@ def test_a_blank_value_is_not_set_and_never_reopens_what_a_weaker_source_closed(
     config = {"CORS_ORIGINS": APP}
     (found,) = problems(environ={"CORS_ENV": "production", "CORS_ORIGINS": '""'}, config=config)
     assert (found.code, found.remedy) == ("blank-over-value", "Write: none, or remove the variable")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\udfffb", "x" * 300])
+@pytest.mark.parametrize("option", ["CORS_ENV_FILE", "CORS_CONFIG_FILE"])
+def test_a_name_that_no_file_can_have_is_a_problem(option, name):
+    (problem,) = problems(environ={option: name})
+    assert (problem.code, problem.variable) == ("file-unreadable", option)

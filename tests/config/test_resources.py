@@ -391,12 +391,38 @@ def test_a_remedy_leaves_out_what_the_environment_refuses_and_the_message_says_s
     assert found.message.endswith(' Production refuses "http://app.example.com" [http].')
     (found,) = refused(ENV="development", ORIGINS=text).problems
     assert found.remedy == "Write: http://app.example.com, https://app.example.com"
+    (found,) = refused(ENV="production", ORIGINS="HTTP://app.example.com;https://app.example.com").problems
+    assert found.remedy == "Write: https://app.example.com"
 
 
 def test_a_remedy_of_which_the_environment_refuses_all_is_told_with_the_rule():
     (found,) = refused(ENV="production", ORIGINS=r"https?://localhost(:\d+)?").problems
-    assert found.remedy.startswith("Write: http://localhost:*, https://localhost:*")
-    assert '"http://localhost:*" [loopback]. Production refuses "https://localhost:*"' in found.message
+    assert found.message == "looks like a regular expression; a string never is one."
+    said = "In production the origin cannot be listed, by the rule loopback. "
+    assert found.remedy.startswith(f"Write: http://localhost:*, https://localhost:* - {said}")
+
+
+@pytest.mark.parametrize(
+    ("setting", "is_refused"),
+    [
+        ({"ENV": "staging"}, False),
+        ({"ENV": "staging", "RESOURCES__API__ALLOW_CREDENTIALS": "true"}, True),
+        ({"ENV": "production", "RESOURCES__API__UNSAFE_ALLOW": "http"}, False),
+        ({"ENV": "production", "UNSAFE_ALLOW": "http"}, False),
+        ({"ENV": "production"}, True),
+    ],
+)
+def test_a_remedy_is_judged_as_the_resource_is_whose_value_it_replaces(setting, is_refused):
+    (found,) = refused(
+        RESOURCES__API__PATH="/api/*", RESOURCES__API__ORIGINS="http://a.example/", **setting
+    ).problems
+    assert found.remedy.startswith("Write: http://a.example")
+    assert ("by the rule http. Serve it over https." in found.remedy) == is_refused
+
+
+def test_compiling_is_a_remedy_in_production_where_the_rule_is_off():
+    (found,) = refused(ENV="production", UNSAFE_ALLOW="regex", options={"origins": BY_HAND}).problems
+    assert found.remedy == f'Write: re.compile(r"{BY_HAND}") as an argument'
 
 
 def test_a_shadowed_variable_is_told_with_what_hides_it():

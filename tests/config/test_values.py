@@ -44,6 +44,10 @@ def test_origins_are_in_their_grammar(text, origins):
                 "List the page's real origin, https://...; loopback is for development: CORS_ENV=development."
             ),
         ),
+        ("https://app.example.com;", "wrong-separator", "Write: https://app.example.com"),
+        ("https://app.example.com|", "wrong-separator", "Write: https://app.example.com"),
+        ("[2001:db8::1]:8443", "origin-has-no-scheme", "Write: https://[2001:db8::1]:8443"),
+        ("[https://app.example.com", "list-not-closed", values._CLOSE),
         ("https://app.example.com:0", "origin-bad-port", values._AN_ORIGIN),
         ("https://app.example.com:*", "origin-any-port", values._AN_ORIGIN),
         ("data://x", "origin-is-opaque", values._AN_ORIGIN),

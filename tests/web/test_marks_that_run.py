@@ -621,3 +621,46 @@ def test_the_view_of_a_class_is_named_as_the_app_names_it(caplog):
     app.add_url_rule("/x", view_func=One.as_view("x"))
     assert [acao(app), acao(app, origin=PARTNER)] == [APP, None]
     assert "the preflights of @cross_origin on x are decided by the path's policy" in caplog.text
+
+
+def test_a_mark_that_comes_late_inherits_what_was_judged_and_no_file_is_read_again(tmp_path, monkeypatch):
+    (tmp_path / "cors.toml").write_text('max_age = 60\nexpose_headers = ["X-Judged"]\n')
+    (tmp_path / "cors.env").write_text(
+        f"CORS_ORIGINS={APP}\nCORS_AUDIT_SINK=stderr\nCORS_METHODS=${{VERBS}}\n"
+    )
+    monkeypatch.setenv("VERBS", "GET,PUT")
+    app = Flask("shop")
+    variables = {"CORS_CONFIG_FILE": str(tmp_path / "cors.toml"), "CORS_ENV_FILE": str(tmp_path / "cors.env")}
+    for name, value in {"CORS_ENV": "production", **variables}.items():
+        monkeypatch.setenv(name, value)
+    CORS(app)
+    late(app, lambda: "ok")
+    get(app, "/elsewhere")
+    for name in ("cors.toml", "cors.env"):
+        (tmp_path / name).unlink()
+    monkeypatch.setenv("VERBS", "GET,TRACE")
+    answer = get(app)
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Expose-Headers"] == "X-Judged"
+
+
+def test_rules_that_a_reload_overtakes_are_not_kept():
+    app, environ = Flask("shop"), dict(ENVIRON)
+    cors = CORS(app, environ=environ, origins=[APP])
+    at_fault = "http://old.example"
+    app.add_url_rule("/x", "x", at_request(lambda: cross_origin(origins=[at_fault])(lambda: "ok")))
+
+    class Reloading(logging.Handler):
+        def emit(self, _):
+            if "CORS_UNSAFE_ALLOW" not in environ:
+                environ["CORS_UNSAFE_ALLOW"] = "http"
+                cors.reload(app)
+
+    handler, log = Reloading(logging.ERROR), logging.getLogger("flask_cors_env")
+    get(app, "/elsewhere")
+    log.addHandler(handler)
+    try:
+        assert acao(app, origin=at_fault) is None
+    finally:
+        log.removeHandler(handler)
+    assert acao(app, origin=at_fault) == at_fault

@@ -638,6 +638,14 @@ def test_a_blueprints_policy_after_its_registration_is_refused():
         CORS(environ=ENVIRON).init_app(blueprint)
 
 
+def test_a_blueprint_has_one_policy():
+    app, blueprint, cors = Flask("shop"), Blueprint("api", __name__), CORS(environ=ENVIRON)
+    cors.init_app(blueprint, origins=[APP])
+    cors.init_app(blueprint, origins=[BI])
+    with pytest.raises(RuntimeError, match="'api' has a CORS policy already; make one call"):
+        app.register_blueprint(blueprint)
+
+
 def test_the_resources_of_a_blueprint_are_full_paths_below_its_prefix():
     app, blueprint = Flask("shop"), Blueprint("api", __name__, url_prefix="/v1")
     CORS(blueprint, environ=ENVIRON, origins=APP, resources={"/v1/items/*": {"origins": BI}, "/v1/all": {}})
