@@ -129,11 +129,11 @@ def schema(*, events: bool) -> None:
     click.echo(as_json(schema_of_events() if events else json_schema()))
 
 
-def _origin(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return the origin that is asked about, as a browser sends it."""
+def _typed(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Return what the option holds, an origin, a method or names of headers, as a browser sends it."""
     from flask_cors_env.cli import names  # noqa: PLC0415 - see above
 
-    return names.origin(ctx, parameter, value)
+    return getattr(names, str(parameter.name))(ctx, parameter, value)
 
 
 def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -151,13 +151,16 @@ def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> s
 
 @cors.command()
 @click.argument("path", callback=_readable)
-@click.option("--origin", required=True, callback=_origin, help="The page's origin.")
-@click.option("--method", default="GET", show_default=True, help="As the page's script names it.")
+@click.option("--origin", required=True, callback=_typed, help="The page's origin.")
+@click.option(
+    "--method", default="GET", show_default=True, callback=_typed, help="As the page's script names it."
+)
 @click.option("--credentials", is_flag=True, help="The page asks with cookies: credentials: 'include'.")
 @click.option(
     "--header",
     "headers",
     multiple=True,
+    callback=_typed,
     help="A request header that the script sets and a preflight has to ask for; repeatable.",
 )
 @_of_a_policy
@@ -189,9 +192,9 @@ def explain(  # noqa: PLR0913 - one parameter an option
 
 @cors.command()
 @click.argument("sentence", metavar="SENTENCE")
-@click.option("--origin", callback=_origin, help="The page's origin, where the sentence does not tell it.")
-@click.option("--method", help="The request's method, likewise.")
-@click.option("--header", help="A request header that the page's script sets, likewise.")
+@click.option("--origin", callback=_typed, help="The page's origin, where the sentence does not tell it.")
+@click.option("--method", callback=_typed, help="The request's method, likewise.")
+@click.option("--header", callback=_typed, help="A request header that the page's script sets, likewise.")
 @click.option("--credentials", is_flag=True, help="The page asks with cookies.")
 @click.option("--log", "logs", multiple=True, metavar="FILE", help="Ask this log instead of the policy.")
 @_of_a_policy

@@ -18,7 +18,9 @@ from flask_cors_env.cli import steps
 from flask_cors_env.cli.render import as_json
 from flask_cors_env.cli.steps import Step
 from flask_cors_env.cli.tailing import sentence
+from flask_cors_env.core.origin import is_serialized
 from flask_cors_env.core.reason import Verdict
+from flask_cors_env.web.wsgi import placed
 
 if TYPE_CHECKING:
     from flask_cors_env.web.state import State
@@ -43,11 +45,13 @@ class Answer(NamedTuple):
         told: What the line tells, completed by options.
         steps: What the policy decides about the request; empty where it was not asked.
         events: What a log holds of it, the latest last.
+        missing: What the policy could not be asked for want of.
     """
 
     told: Told
     steps: Sequence[Step] = ()
     events: Sequence[Record] = ()
+    missing: Sequence[str] = ()
 
     @property
     def is_allowed(self) -> bool:
@@ -68,9 +72,19 @@ def parse(text: str, *, origin: str | None, method: str | None, header: str | No
     told = read(text)
     if told is None:
         raise UnknownError(_UNKNOWN)
-    return told._replace(
+    told = told._replace(
         origin=origin or told.origin, method=method or told.method, header=header or told.header
     )
+    if not (told.origin is None or is_serialized(told.origin)) or not _is_askable(told.url):
+        raise UnknownError("The line has a URL or an origin that no browser writes. Paste it as it stands.")
+    return told
+
+
+def _is_askable(url: str | None) -> bool:
+    try:
+        return url is None or bool(placed(url, {}))
+    except ValueError:
+        return False
 
 
 def by_policy(told: Told, state: State, *, credentials: bool) -> Answer:
@@ -79,6 +93,8 @@ def by_policy(told: Told, state: State, *, credentials: bool) -> Answer:
     if told.cause is Cause.PREFLIGHT_METHOD:
         needed["--method"] = told.method
     missing = [name for name, value in needed.items() if value is None]
+    if told.cause is Cause.UNREACHABLE or (missing and told.cause.cure):
+        return Answer(told, missing=missing)
     if missing:
         raise UnknownError(f"{told.cause.meaning} To ask the policy it would need: {', '.join(missing)}.")
     names = [told.header] if told.header else ["authorization"] if "authorization" in told.cause else []
@@ -93,12 +109,17 @@ def by_policy(told: Told, state: State, *, credentials: bool) -> Answer:
 def by_log(told: Told, logs: Sequence[str]) -> Answer:
     """Return the last events of *logs* that may be of the request; raises UnknownError if there is none."""
     found: deque[Record] = deque(maxlen=_SHOWN)
+    is_log = False
     try:
         for name in expanded(logs):
-            read_from = (one for one in DEFAULT.records(lines(name)) if isinstance(one, dict))
-            found.extend(record for record in read_from if _is_of(record, told))
+            for record in DEFAULT.records(lines(name)):
+                is_log = is_log or isinstance(record, dict)
+                if isinstance(record, dict) and _is_of(record, told):
+                    found.append(record)
     except (LogError, OSError) as error:
         raise click.UsageError(str(error)) from None
+    if not is_log:
+        raise click.UsageError("nothing in the log is a record")
     if not found:
         raise UnknownError(
             f"{told.cause.meaning} The log holds no refused request of it: "
@@ -134,6 +155,8 @@ def _lines(answer: Answer) -> Iterator[str]:
         yield told.cause.cure
     yield ""
     yield from map(sentence, answer.events)
+    if answer.missing and told.cause is not Cause.UNREACHABLE:
+        yield f"To ask the policy it would need: {', '.join(answer.missing)}."
     if answer.steps:
         yield steps.as_text(answer.steps)
     if answer.is_allowed:

@@ -684,6 +684,10 @@ class _Draft:
             message = "allows nobody: no resource allows any origin."
             remedy = "Name the origins: CORS_ORIGINS=https://...; where nobody is meant, write: none"
             entry = Entry(("ORIGINS",), full_name(("ORIGINS",)), place, None)
+            switch = part.stacks.get("ENABLED")
+            if switch is not None and not part.resource.enabled:
+                entry, message = switch.top, "allows nobody: CORS is switched off."
+                remedy = "Switch it on; where nobody is meant, write: CORS_ORIGINS=none"
             yield entry.problem(Fault("nobody", message, None, remedy))
 
     def _sink(self) -> Iterator[Problem]:
