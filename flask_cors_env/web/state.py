@@ -643,5 +643,5 @@ def _warn_of_format(log: AuditLog) -> None:
 def _warn(built: Built) -> None:
     for warning in (*built.warnings, *built.nobody, *built.environment.notes):
         _LOG.warning("CORS: %s", warning)
-    for hint in built.notes:
+    for hint in (*built.notes, *built.narrowed):
         _LOG.info("CORS: %s", hint)
