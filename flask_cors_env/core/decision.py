@@ -166,7 +166,8 @@ def decide_within(
 def _advised(denial: Decision, request: Request, outside: Resource | None) -> Remedy:
     """Return what allows *request*; without a resource, what a new one has to say too."""
     resource, reasons = denial.resource, denial.reasons
-    if Note.HOST_DIFFERS in denial.notes and request.origin != "null" and _ABOUT_HOSTS.issuperset(reasons):
+    has_host = request.origin is not None and request.origin != "null" and is_serialized(request.origin)
+    if Note.HOST_DIFFERS in denial.notes and has_host and _ABOUT_HOSTS.issuperset(reasons):
         return PROXIED
     if resource is not None and resource.origin_function is not None and _NOT_LISTED in reasons:
         return Remedy(None, "Let the function given as origins let it in.")

@@ -142,10 +142,11 @@ def test_the_remedy_of_an_ambiguous_path_behind_such_a_proxy_is_the_proxy():
     assert decision.remedy == (None, HIDDEN)
 
 
+@pytest.mark.parametrize("made", [resource(), None])
 @pytest.mark.parametrize("origin", ["null", "https://a.example/"])
-def test_behind_such_a_proxy_an_origin_that_names_no_host_keeps_its_own_remedy_first(origin):
-    plain = decide_with_advice(resource(), get(origin)).remedy
-    found = decide_with_advice(resource(), get(origin, host_differs=True)).remedy
+def test_behind_such_a_proxy_an_origin_that_names_no_host_keeps_its_own_remedy_first(origin, made):
+    plain = decide_with_advice(made, get(origin)).remedy
+    found = decide_with_advice(made, get(origin, host_differs=True)).remedy
     assert found == (plain.variable, f"{plain.hint} {HIDDEN}")
 
 
