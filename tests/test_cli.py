@@ -46,6 +46,29 @@ def test_check_judges_by_another_environments_rules():
     assert "[loopback]" in err
 
 
+def test_check_judges_by_other_rules_an_app_that_does_not_start_under_its_own(tmp_path):
+    (tmp_path / "app.py").write_text(NOBODY)
+    words, local = ("cors", "check", "--as", "development"), {"CORS_ORIGINS": "http://localhost:3000"}
+    assert flask("cors", "check", folder=tmp_path, **local)[0] == 1
+    status, out, err = flask(*words, folder=tmp_path, **local)
+    assert (status, err) == (0, "")
+    assert out.endswith(" is valid (development, because --as=development)\n")
+    status, out, err = flask("cors", "check", "--as", "x", folder=tmp_path, **local)
+    assert (status, out, "[unknown-environment]" in err) == (1, "", True)
+
+
+def test_check_says_that_cors_is_switched_off_where_that_allows_nobody():
+    environ = {"CORS_ORIGINS": "https://a.example", "CORS_ENABLED": "false"}
+    _, out, _ = flask("cors", "check", "--no-app", "--json", folder="/", **environ)
+    (warning,) = json.loads(out)["warnings"]
+    assert (warning["code"], warning["variable"], warning["message"], warning["remedy"]) == (
+        "nobody",
+        "CORS_ENABLED",
+        "allows nobody: CORS is switched off.",
+        "Switch it on; where nobody is meant, write: CORS_ORIGINS=none",
+    )
+
+
 def test_check_works_when_the_factory_raises_its_problems(tmp_path):
     (tmp_path / "app.py").write_text(NOBODY)
     status, out, err = flask("cors", "check", folder=tmp_path, CORS_ORIGINS="https://a.example/")
@@ -158,6 +181,23 @@ def test_explain_says_what_is_refused_why_and_what_to_change():
             "  remedy    Add the origin to CORS_ORIGINS in .env:2.\n"
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--method", "", "'' is no method that a page can send"),
+        ("--method", "PU T", "'PU T' is no method that a page can send"),
+        ("--header", "X: 1", "'X: 1' is no name of a header that a page can send"),
+        ("--origin", "https//a.example", "no origin that a browser sends. Did you mean: https://a.example?"),
+        ("--origin", "http:a.example", "no origin that a browser sends. Did you mean: http://a.example?"),
+    ],
+)
+def test_explain_asks_for_what_was_mistyped(option, value, reason):
+    words = ["--origin", "https://a.example", option, value, "/"]
+    status, out, err = flask("cors", "explain", "--no-app", *words, folder="/")
+    assert (status, out) == (2, "")
+    assert err.endswith(f"{reason}\n")
 
 
 def test_explain_follows_an_allowed_preflight_with_the_request_itself():

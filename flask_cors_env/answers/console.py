@@ -18,7 +18,7 @@ from typing import NamedTuple
 LIMIT = 4096
 _DATA = "sentences.json"
 _PLACES = {
-    "url": r"https?://[^\s'\"]+?",
+    "url": r"https?://\S+?",
     "origin": r"(?:null|[a-z][a-z0-9+.-]*://[^\s'\"]*?)",
     "method": r"[^\s'\"]+?",
     "header": r"[^\s'\"]+?",
@@ -26,7 +26,7 @@ _PLACES = {
     "status": r"(?:\d+|\(null\))",
     "other": r"[^'\"]*?",
 }
-_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
+_QUOTES = str.maketrans(dict.fromkeys('\u2018\u2019\u201c\u201d"`', "'"))
 _SPACE = re.compile(r"\s+")
 
 
@@ -138,11 +138,14 @@ class Sentence(NamedTuple):
     def pattern(self) -> re.Pattern[str]:
         """Return what finds the sentence within a console's text."""
         parts = re.split(r"\{(\w+)\}", _plain(self.text))
-        groups = [
-            f"(?P<{part}>{_PLACES[part]})" if n % 2 else re.escape(part) for n, part in enumerate(parts)
-        ]
+        groups = [f"(?P<{part}>{_PLACES[part]})" if n % 2 else _literal(part) for n, part in enumerate(parts)]
         ends = r"(?=[\s'\"\])]|$)" if parts[-1] == "" else ""
         return re.compile("".join(groups) + ends)
+
+
+def _literal(text: str) -> str:
+    """Return what finds *text* also without its quotes: a shell eats those of a sentence between the same."""
+    return re.escape(text).replace(r"\ ''", r"(?:\ '')?").replace("'", "'?")
 
 
 @functools.cache
@@ -174,5 +177,5 @@ def _found(text: str) -> Iterator[Told]:
 
 
 def _plain(text: str) -> str:
-    """Return *text* with straight quotes and single spaces, whatever a console, or a shell, made of these."""
+    """Return *text* with straight single quotes and single spaces, whatever a console made of these."""
     return _SPACE.sub(" ", text.translate(_QUOTES))

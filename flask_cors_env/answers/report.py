@@ -22,7 +22,7 @@ from flask_cors_env.answers.policies import policies
 from flask_cors_env.answers.questions import HOUR, Check, Question, Row, Value, Where, Window
 from flask_cors_env.answers.timeline import PolicyRecord
 from flask_cors_env.audit.event import clean
-from flask_cors_env.audit.fields import POLICY_REJECTED
+from flask_cors_env.audit.fields import POLICY_CHANGED, POLICY_LOADED, POLICY_REJECTED
 from flask_cors_env.core.host import is_loopback
 from flask_cors_env.core.policy import Resource
 from flask_cors_env.core.reason import Verdict
@@ -379,7 +379,7 @@ def report(found: Answers, window: Window) -> Report:
         probes=tuple(_probes(rows[CLIENTS.name])),
         scripts=tuple(_scripts(silent, rows[SILENT_DENIED.name], is_speaking)),
         unclear=sum(row.count for row in silent if not is_speaking(row.keys[:2])),
-        turns=tuple(turn for turn in _turns(found.policies) if _is_within(turn.timestamp, window)),
+        turns=tuple(turn for turn in turns_of(found.policies) if _is_within(turn.timestamp, window)),
         disagreements=tuple(_disagreements(found.policies, uses)),
         verification=found.verification,
         undated=found.undated,
@@ -526,11 +526,21 @@ def _scripts(
 # --- the time line
 
 
-def _turns(records: Iterable[PolicyRecord]) -> list[Turn]:
-    """What several processes tell of the same turn is told once."""
+def turns_of(records: Iterable[PolicyRecord]) -> list[Turn]:
+    """
+    What several processes tell of the same turn is told once.
+
+    After a change a process writes the whole new policy, as at its start: that is no turn of its own.
+    """
     found: list[Turn] = []
+    changed: dict[tuple[str, str], str] = {}
     latest: dict[tuple[str, str], int] = {}
-    for turn in map(_turn, records):
+    for record in records:
+        turn, key = _turn(record), (record.service, record.writer)
+        if turn.event == POLICY_LOADED and changed.pop(key, None) == turn.policy:
+            continue
+        if turn.event == POLICY_CHANGED:
+            changed[key] = turn.policy
         at = latest.get((turn.service, turn.event))
         if at is not None and found[at]._replace(timestamp=turn.timestamp, processes=1) == turn:
             found[at] = found[at]._replace(processes=found[at].processes + 1)

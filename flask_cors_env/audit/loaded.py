@@ -16,9 +16,9 @@ from flask_cors_env.audit.routes import LEVELS
 
 _LOG = logging.getLogger("flask_cors_env")
 _UNUSED = "CORS: CORS_AUDIT_KEY_FILE seals nothing: only JSON lines of our own are sealed [key-unused]"
-#: Characters that one part takes of each value, as JSON.
-_POLICY_PART = 1600
-_PART = 240
+#: Bytes of JSON that one part takes of all values, and the least that are worth beginning with.
+_ROOM = 2400
+_LEAST = 100
 
 
 def write_policy(
@@ -50,15 +50,15 @@ def write_policy(
         **({"cors.audit.suppressed": ",".join(suppressed)} if suppressed else {}),
     }
     level = next((name for name in LEVELS if name not in suppressed), "error")
-    chunks = {"cors.policy.document": list(_chunks(canonical, _POLICY_PART))}
-    chunks |= {name: list(_chunks(clean_whole(value), _PART)) for name, value in values.items()}
-    count = max(len(parts) for parts in chunks.values())
-    for number in range(count):
+    texts = {"cors.policy.document": canonical}
+    texts |= {name: clean_whole(value) for name, value in values.items()}
+    parts = list(_parts(texts))
+    for number, part in enumerate(parts):
         fields: Event = {
             "cors.policy.id": policy_id,
             "cors.policy.part": number + 1,
-            "cors.policy.parts": count,
-            **{name: parts[number] for name, parts in chunks.items() if number < len(parts)},
+            "cors.policy.parts": len(parts),
+            **part,
             **(told if number == 0 else {}),
         }
         log.write(level, POLICY_LOADED, fields)
@@ -75,12 +75,29 @@ def clean_whole(value: str) -> str:
     return clean(value, 10 * len(value) + 1)
 
 
-def _chunks(text: str, size: int) -> Iterator[str]:
-    """*text*, which is ASCII, in pieces of at most *size* bytes of JSON each."""
-    start = 0
-    while start < len(text):
-        piece = text[start : start + size]
-        while (excess := len(json.dumps(piece)) - 2 - size) > 0:
-            piece = piece[:-excess] or piece[0]
-        yield piece
-        start += len(piece)
+def _parts(texts: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Fill parts with *texts*, which are ASCII: the short ones stand in the first, a long one goes on."""
+    part: dict[str, str] = {}
+    room = _ROOM
+    for name, text in sorted(texts.items(), key=lambda item: len(item[1])):
+        start = 0
+        while start < len(text):
+            if room < _LEAST:
+                yield part
+                part, room = {}, _ROOM
+            piece = _begin(text[start : start + room], room)
+            part[name] = piece
+            room -= _size(piece)
+            start += len(piece)
+    yield part
+
+
+def _begin(piece: str, size: int) -> str:
+    """Return as much of *piece* as has at most *size* bytes of JSON."""
+    while (excess := _size(piece) - size) > 0:
+        piece = piece[:-excess] or piece[0]
+    return piece
+
+
+def _size(text: str) -> int:
+    return len(json.dumps(text)) - 2

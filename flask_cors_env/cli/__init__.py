@@ -130,11 +130,11 @@ def schema(*, events: bool) -> None:
     click.echo(as_json(schema_of_events() if events else json_schema()))
 
 
-def _origin(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return the origin that is asked about, as a browser sends it."""
+def _typed(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Return what the option holds, an origin, a method or names of headers, as a browser sends it."""
     from flask_cors_env.cli import names  # noqa: PLC0415 - see above
 
-    return names.origin(ctx, parameter, value)
+    return getattr(names, str(parameter.name))(ctx, parameter, value)
 
 
 def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -152,13 +152,16 @@ def _readable(_ctx: click.Context, _parameter: click.Parameter, value: str) -> s
 
 @cors.command()
 @click.argument("path", callback=_readable)
-@click.option("--origin", required=True, callback=_origin, help="The page's origin.")
-@click.option("--method", default="GET", show_default=True, help="As the page's script names it.")
+@click.option("--origin", required=True, callback=_typed, help="The page's origin.")
+@click.option(
+    "--method", default="GET", show_default=True, callback=_typed, help="As the page's script names it."
+)
 @click.option("--credentials", is_flag=True, help="The page asks with cookies: credentials: 'include'.")
 @click.option(
     "--header",
     "headers",
     multiple=True,
+    callback=_typed,
     help="A request header that the script sets and a preflight has to ask for; repeatable.",
 )
 @of_a_policy

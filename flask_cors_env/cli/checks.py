@@ -77,7 +77,7 @@ def echo(found: Checked, *, as_plain_json: bool) -> None:
     built = found.built
     for warning in found.warnings:
         click.echo(heading("warning", _line(warning)), err=True)
-    for note in built.notes:
+    for note in (*built.notes, *built.narrowed):
         click.echo(heading("note", str(note)), err=True)
     for line in found.routes:
         click.echo(heading("note", line), err=True)
@@ -142,7 +142,7 @@ def _as_value(found: Checked) -> dict[str, Any]:
         "environment": str(built.environment),
         "allowed": [_allowed(resource) for resource in built.policy.resources],
         "warnings": _values(found.warnings),
-        "notes": _values(built.notes),
+        "notes": _values((*built.notes, *built.narrowed)),
         "routes": list(found.routes),
     }
 

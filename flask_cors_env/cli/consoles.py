@@ -25,7 +25,9 @@ from flask_cors_env.cli.render import as_json
 from flask_cors_env.cli.render import echo as echo_escaped
 from flask_cors_env.cli.steps import Step
 from flask_cors_env.cli.tailing import sentence
+from flask_cors_env.core.origin import is_serialized
 from flask_cors_env.core.reason import Verdict
+from flask_cors_env.web.wsgi import placed
 
 if TYPE_CHECKING:
     from flask_cors_env.web.state import State
@@ -43,8 +45,10 @@ _UNKNOWN = (
 @click.option(
     "--origin", callback=names.origin, help="The page's origin, where the sentence does not tell it."
 )
-@click.option("--method", help="The request's method, likewise.")
-@click.option("--header", help="A request header that the page's script sets, likewise.")
+@click.option("--method", callback=names.method, help="The request's method, likewise.")
+@click.option(
+    "--header", callback=names.header, help="A request header that the page's script sets, likewise."
+)
 @click.option("--credentials", is_flag=True, help="The page asks with cookies.")
 @click.option("--log", "logs", multiple=True, metavar="FILE", help="Ask this log instead of the policy.")
 @PREFIX
@@ -96,11 +100,13 @@ class Answer(NamedTuple):
         told: What the line tells, completed by options.
         steps: What the policy decides about the request; empty where it was not asked.
         events: What a log holds of it, the latest last.
+        missing: What the policy could not be asked for want of.
     """
 
     told: Told
     steps: Sequence[Step] = ()
     events: Sequence[Record] = ()
+    missing: Sequence[str] = ()
 
     @property
     def is_allowed(self) -> bool:
@@ -121,9 +127,19 @@ def parse(text: str, *, origin: str | None, method: str | None, header: str | No
     told = read(text)
     if told is None:
         raise UnknownError(_UNKNOWN)
-    return told._replace(
+    told = told._replace(
         origin=origin or told.origin, method=method or told.method, header=header or told.header
     )
+    if not (told.origin is None or is_serialized(told.origin)) or not _is_askable(told.url):
+        raise UnknownError("The line has a URL or an origin that no browser writes. Paste it as it stands.")
+    return told
+
+
+def _is_askable(url: str | None) -> bool:
+    try:
+        return url is None or bool(placed(url, {}))
+    except ValueError:
+        return False
 
 
 def by_policy(told: Told, state: State, *, credentials: bool) -> Answer:
@@ -132,6 +148,8 @@ def by_policy(told: Told, state: State, *, credentials: bool) -> Answer:
     if told.cause is Cause.PREFLIGHT_METHOD:
         needed["--method"] = told.method
     missing = [name for name, value in needed.items() if value is None]
+    if told.cause is Cause.UNREACHABLE or (missing and told.cause.cure):
+        return Answer(told, missing=missing)
     if missing:
         raise UnknownError(f"{told.cause.meaning} To ask the policy it would need: {', '.join(missing)}.")
     names = [told.header] if told.header else ["authorization"] if "authorization" in told.cause else []
@@ -198,6 +216,8 @@ def _lines(answer: Answer) -> Iterator[str]:
         yield told.cause.cure
     yield ""
     yield from map(sentence, answer.events)
+    if answer.missing and told.cause is not Cause.UNREACHABLE:
+        yield f"To ask the policy it would need: {', '.join(answer.missing)}."
     if answer.steps:
         yield steps.as_text(answer.steps)
     if answer.is_allowed:

@@ -16,7 +16,7 @@ from flask.cli import NoAppException, ScriptInfo
 from flask_cors_env.cli import checks
 from flask_cors_env.config.errors import CORSConfigError, Problem, as_text
 from flask_cors_env.web.scopes import marked_views
-from flask_cors_env.web.state import KEY, State, govern_marked_views, state_for_command
+from flask_cors_env.web.state import JUDGED_AS, KEY, State, govern_marked_views, state_for_command
 
 _WITHOUT_APP = "Not read: its config, arguments, decorators and blueprints. Without it: --no-app"
 _NO_APP = "There is no app to judge: no app.py or wsgi.py stands here, and nothing names another"
@@ -65,11 +65,21 @@ def judged(
         no_app: Whether no app is to be loaded.
         as_plain_json: Whether problems are printed as JSON.
     """
-    with ending(ctx, bad=1, as_plain_json=as_plain_json):
+    with ending(ctx, bad=1, as_plain_json=as_plain_json), _judging_as(as_environment):
         app = None if no_app else _required(loaded(ctx, _WITHOUT_APP))
         if app is not None and KEY not in app.extensions:
             _adopt(app)
         return app, state_for_command(app, as_environment)
+
+
+@contextlib.contextmanager
+def _judging_as(environment: str | None) -> Iterator[None]:
+    """Judge an app by the rules of *environment* while it loads: those of another may refuse its start."""
+    before = JUDGED_AS.set(environment)
+    try:
+        yield
+    finally:
+        JUDGED_AS.reset(before)
 
 
 def _required(app: Flask | None) -> Flask:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from flask_cors_env.web.state import State
 
 _HEAD = ("REQUEST", "ORIGIN", "EXPECTED", "GOT")
+#: Causes that are a second layer beside the app.
+_LAYERS = (Likely.TWO_LAYERS, Likely.OTHER_LAYER)
 
 
 @dataclass
@@ -129,6 +131,26 @@ def ask_all(made: Probe, prober: Prober, questions: list[Question], asking: Aski
             return
         made.asked += 1
         made.findings += [found] if found else []
+    made.findings = _of_one_mind(made.findings)
+
+
+def _of_one_mind(findings: list[Finding]) -> list[Finding]:
+    """
+    Return *findings* with the second layer that some tell of as the cause of all.
+
+    Such a layer sets the fields of views too, where the app's Vary stays: that proves no other policy,
+    unless preflights tell of one.
+    """
+    layer = next((f.difference.likely for f in findings if f.difference.likely in _LAYERS), None)
+    others = [f for f in findings if f.difference.likely is Likely.OTHER_POLICY]
+    if layer is None or any(finding.question.is_preflight for finding in others):
+        return findings
+    return [
+        finding._replace(difference=finding.difference._replace(likely=layer))
+        if finding in others
+        else finding
+        for finding in findings
+    ]
 
 
 def echo(made: Probe, *, as_plain_json: bool) -> None:

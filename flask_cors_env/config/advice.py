@@ -93,7 +93,7 @@ class ResourceAdvice:
         self._places: dict[str, Place] = {}
 
     def place(self, setting: str) -> Place:
-        """Return where *setting*, without prefix, is changed; lists are spelled once, and not by each denial."""
+        """Return where *setting*, without prefix, is changed. Lists are spelled once, not by each denial."""
         if setting not in self._places:
             self._places[setting] = self._place(setting)
         return self._places[setting]

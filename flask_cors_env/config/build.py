@@ -198,6 +198,11 @@ class Built:
         """The warning that the policy allows nobody, unless that is in writing; else nothing."""
         return tuple(self.draft.nobody())
 
+    @functools.cached_property
+    def narrowed(self) -> tuple[Problem, ...]:
+        """The hint that the default of headers holds for origins that the code names; else nothing."""
+        return tuple(self.draft.narrowed())
+
 
 class _Finding(NamedTuple):
     """A problem, and how bad it is in the environment that judges."""
@@ -691,7 +696,25 @@ class _Draft:
             message = "allows nobody: no resource allows any origin."
             remedy = "Name the origins: CORS_ORIGINS=https://...; where nobody is meant, write: none"
             entry = Entry(("ORIGINS",), full_name(("ORIGINS",)), place, None)
+            switch = part.stacks.get("ENABLED")
+            if switch is not None and not part.resource.enabled:
+                entry, message = switch.top, "allows nobody: CORS is switched off."
+                remedy = "Switch it on; where nobody is meant, write: CORS_ORIGINS=none"
             yield entry.problem(Fault("nobody", message, None, remedy))
+
+    def narrowed(self) -> Iterator[Problem]:
+        """Say once that the default of headers holds for origins of the code, where flask-cors allows any."""
+        for part in self._governed:
+            origins, resource = part.stacks.get("ORIGINS"), part.resource
+            by_code = origins is not None and origins.top.kind is Kind.ARGUMENTS
+            open_ = _allows_somebody(resource) and not resource.allow_headers.any
+            if by_code and open_ and "ALLOW_HEADERS" not in part.stacks:
+                names = ", ".join(resource.allow_headers.texts)
+                place = f"the defaults of {self._environment}"
+                entry = Entry(("ALLOW_HEADERS",), full_name(("ALLOW_HEADERS",)), place, None)
+                message = f"lets pages set these headers alone: {names}. flask-cors allows any."
+                yield entry.problem(Fault("headers-default", message, None, "Name those that the app reads"))
+                return
 
     def _sink(self) -> Iterator[Problem]:
         """Report a file that cannot be written, before the app starts; one that fails later is a loss."""

@@ -27,6 +27,7 @@ CODES: dict[str, str] = {
     "flask-only": "A value that only flask's own `.env` loading supplied; a WSGI server reads no `.env`.",
     "header-is-regex": "A field name that looks like a regular expression, which no string is.",
     "header-not-token": "A field name has a character that none may have.",
+    "headers-default": "The code names origins and no headers; outside development few are allowed.",
     "inline-comment": "A `#` stands in a list: some carriers keep what was meant as a comment.",
     "json-duplicate-name": "One name twice in a JSON object, of which a parser drops one.",
     "key-not-advanced": "The key file cannot be replaced by its next step: its reader can forge records.",

@@ -25,6 +25,7 @@ from flask_cors_env.core.protocol import ACAO, MAX_ORIGIN
 from flask_cors_env.core.reason import Note, Reason, Verdict
 from flask_cors_env.core.remedy import (
     PLAIN,
+    PROXIED,
     Refused,
     Remedy,
     remedy_of_denial,
@@ -102,7 +103,9 @@ class Decision(NamedTuple):
         advice, defaulted = (
             (PLAIN, frozenset()) if resource is None else (resource.advice, resource.defaulted)
         )
-        noted = remedy_of_notes(advice, self.notes, defaulted)
+        settled = _SETTLED if self.advised is PROXIED else frozenset()
+        notes = [note for note in self.notes if note not in settled]
+        noted = remedy_of_notes(advice, notes, defaulted)
         if self.verdict is not Verdict.DENY:
             return noted or remedy_of_reason(advice, self.reasons[0])
         found = self.advised or remedy_of_denial(advice, self.reasons, Refused(None))
@@ -163,6 +166,9 @@ def decide_within(
 def _advised(denial: Decision, request: Request, outside: Resource | None) -> Remedy:
     """Return what allows *request*; without a resource, what a new one has to say too."""
     resource, reasons = denial.resource, denial.reasons
+    has_host = request.origin is not None and request.origin != "null" and is_serialized(request.origin)
+    if Note.HOST_DIFFERS in denial.notes and has_host and _ABOUT_HOSTS.issuperset(reasons):
+        return PROXIED
     if resource is not None and resource.origin_function is not None and _NOT_LISTED in reasons:
         return Remedy(None, "Let the function given as origins let it in.")
     advice = PLAIN if outside is None else outside.advice
@@ -189,6 +195,10 @@ def _refused(denial: Decision, request: Request) -> Refused:
 
 
 _NOT_LISTED = Reason.ORIGIN_NOT_LISTED
+#: Notes on which the remedy of a hidden host says all: `enforce` lets the app's own pages pass.
+_SETTLED: frozenset[Note] = frozenset({Note.HOST_DIFFERS, Note.NOT_ENFORCED})
+#: Denials that are due to the host alone, where a proxy hides it: the browser asks as for its own page.
+_ABOUT_HOSTS = frozenset({_NOT_LISTED, Reason.NO_RESOURCE, Reason.PATH_AMBIGUOUS})
 
 
 def _decided(
@@ -200,7 +210,7 @@ def _decided(
     if origin is None:
         return _skip_without_origin(resource, request)
     if resource is None:
-        notes = (Note.NOT_ENFORCED,) if kind is Kind.WEBSOCKET else ()
+        notes = (*_notes_of_host(request), *((Note.NOT_ENFORCED,) if kind is Kind.WEBSOCKET else ()))
         decision = Decision(kind, Verdict.DENY, (Reason.NO_RESOURCE,), notes=notes)
     elif not resource.enabled:
         reason = Reason.ROUTE_EXEMPT if resource.exempt else Reason.DISABLED
@@ -224,7 +234,7 @@ def _decide_ambiguous(guard: Resource, request: Request) -> Decision:
         return Decision(kind, skip, (Reason.NO_ORIGIN,), guard, vary=_ORIGIN)
     if request.same_origin and kind is not Kind.PREFLIGHT:
         return Decision(kind, skip, (Reason.SAME_ORIGIN,), guard, vary=_ORIGIN)
-    notes = (Note.HOST_DIFFERS,) if request.host_differs else ()
+    notes = _notes_of_host(request)
     passes = request.host_differs and kind is not Kind.PREFLIGHT
     status = None if passes else Status.FORBIDDEN
     reasons = (Reason.PATH_AMBIGUOUS,)
@@ -280,7 +290,7 @@ def _decide_actual(resource: Resource, request: Request, origin: str) -> Decisio
     """Decide on the origin alone: the method and the header names were the preflight's."""
     kind = request.kind
     found = _judge_origin(resource, request, origin)
-    notes: tuple[Note, ...] = (Note.HOST_DIFFERS,) if request.host_differs else ()
+    notes = _notes_of_host(request)
     if isinstance(found, Match):
         notes = (*_notes_of_allow(resource, request), *notes)
         fields = resource.constant_fields or ((ACAO, origin), *resource.actual_tail)
@@ -295,6 +305,10 @@ def _decide_actual(resource: Resource, request: Request, origin: str) -> Decisio
     return Decision(
         kind, Verdict.DENY, (reason,), resource, None, (), near, notes, (), _ORIGIN, status, error
     )  # fmt: skip
+
+
+def _notes_of_host(request: Request) -> tuple[Note, ...]:
+    return (Note.HOST_DIFFERS,) if request.host_differs else ()
 
 
 def _notes_of_allow(resource: Resource, request: Request) -> tuple[Note, ...]:

@@ -235,5 +235,5 @@ class Note(StrEnum):
     HOST_DIFFERS = (
         "host_differs", None,
         "The browser says same-origin, but the request's host is not the page's: a proxy hides the host.",
-        "Add werkzeug's ProxyFix, or let the proxy pass on the Host field.",
+        "A proxy hides the host: add werkzeug's ProxyFix, or let the proxy pass on the Host field.",
     )  # fmt: skip

@@ -23,6 +23,10 @@ class Remedy(NamedTuple):
     hint: str
 
 
+#: For a page of the app's own whose host a proxy hides: a setting would change nothing for its browser.
+PROXIED = Remedy(None, Note.HOST_DIFFERS.remedy or "")
+
+
 class Place(NamedTuple):
     """
     Where a setting is changed.

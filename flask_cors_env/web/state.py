@@ -14,6 +14,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 KEY = "cors_env"
+#: The environment by whose rules a command judges an app while it loads; None for the detected one.
+JUDGED_AS: ContextVar[str | None] = ContextVar("cors_judged_as", default=None)
 _LOG = logging.getLogger("flask_cors_env")
 _NUMBERS = itertools.count(1)
 #: How many rules of marks that run, and warnings of such marks, are remembered for one app.
@@ -218,7 +221,7 @@ class State:
     def judge(self, *, command: bool = False, as_environment: str | None = None) -> None:
         """Read all sources and judge them; raises CORSConfigError."""
         inputs = replace(self._read(None), command=command, sink_fault=why_not, key_fault=seal.why_not)
-        self._built, self._selector = self._build(inputs, as_environment)
+        self._built, self._selector = self._build(inputs, as_environment or JUDGED_AS.get())
 
     def look_again(self) -> None:
         """Judge what is known by now if no request has settled it: views may have come since `init_app`."""
@@ -646,5 +649,5 @@ def _warn_of_format(log: AuditLog) -> None:
 def _warn(built: Built) -> None:
     for warning in (*built.warnings, *built.nobody, *built.environment.notes):
         _LOG.warning("CORS: %s", warning)
-    for hint in built.notes:
+    for hint in (*built.notes, *built.narrowed):
         _LOG.info("CORS: %s", hint)

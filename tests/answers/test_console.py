@@ -54,6 +54,23 @@ def test_the_quotes_of_a_shell_or_a_mail_do_not_matter():
     assert read(text.replace("\u2018", "'").replace("\u2019", "'")) == read(text)
 
 
+@pytest.mark.parametrize("sentence", sentences(), ids=lambda s: f"{s.engine} {s.cause}")
+@pytest.mark.parametrize("eaten", ["", '"', "`"])
+def test_a_sentence_is_read_without_its_quotes_or_between_others(sentence, eaten):
+    """A shell eats the single quotes of Chromium's sentences where these stand between single quotes."""
+    text = sentence.text.format(**FACTS, **OTHERS)
+    for quote in "'\u2018\u2019\"`":
+        text = text.replace(quote, eaten)
+    assert read(text) == read(sentence.text.format(**FACTS, **OTHERS))
+
+
+def test_a_url_keeps_its_own_quotes():
+    url = "https://api.example.com/it's/'quoted'"
+    text = next(s.text for s in sentences() if s.engine == "chromium" and s.cause is Cause.ORIGIN_MISSING)
+    told = read(text.format(**{**FACTS, **OTHERS, "url": url}))
+    assert (told.url, told.origin) == (url, FACTS["origin"])
+
+
 @pytest.mark.parametrize("text", ["", "CORS", "TypeError: Failed to fetch", "Access to fetch at", "\0" * 99])
 def test_any_other_text_is_unknown(text):
     assert read(text) is None

@@ -25,7 +25,8 @@ from answers.soiled import soiled
 
 from flask_cors_env.answers.engine import ENGINES, answers
 from flask_cors_env.answers.questions import Window
-from flask_cors_env.answers.report import QUESTIONS, Spike, Turn, report
+from flask_cors_env.answers.report import QUESTIONS, Spike, Turn, report, turns_of
+from flask_cors_env.answers.timeline import PolicyRecord
 from flask_cors_env.core.reason import Verdict
 
 REFUSAL = (
@@ -179,7 +180,7 @@ def test_the_time_line_tells_a_turn_once_and_by_how_many_processes(ask, log):
     loaded, changed = "cors.policy.loaded", "cors.policy.changed"
     nothing = {"service": "shop", "added": "", "removed": "", "widened": False, "error": ""}
     wider = {**nothing, "added": f"api.origins={LATE}", "widened": True}
-    turns = [(start, loaded, old, nothing), (change, changed, new, wider), (change, loaded, new, nothing)]
+    turns = [(start, loaded, old, nothing), (change, changed, new, wider)]
     assert sorted(ask().turns) == sorted(
         Turn(timestamp=stamp, event=event, policy=policy, processes=tellers[stamp, event], **fields)
         for stamp, event, policy, fields in turns
@@ -273,7 +274,7 @@ def test_a_record_that_does_not_tell_when_it_was_counts_and_has_no_time(engine, 
     assert sum(map(found.total, Verdict)) == len(lines) - 300 - 6
     assert whole.first == found.first == json.loads(lines[300])["timestamp"]
     assert "" not in whole.hours
-    assert [turn.timestamp for turn in found.turns] == [f"{at(CHANGE)}:00:00.000000Z"] * 2
+    assert [turn.timestamp for turn in found.turns] == [f"{at(CHANGE)}:00:00.000000Z"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -281,9 +282,21 @@ def test_policies_whose_times_are_unknown_stand_as_their_clock_wrote_them(engine
     path = tmp_path / "audit.jsonl"
     path.write_bytes(b"\n".join(restamped(lines, without_offset)))
     found = report(answers([str(path)], QUESTIONS, engine=engine), Window())
-    assert [turn.event for turn in found.turns] == [
-        "cors.policy.loaded",
-        "cors.policy.changed",
-        "cors.policy.loaded",
-    ]
+    assert [turn.event for turn in found.turns] == ["cors.policy.loaded", "cors.policy.changed"]
     assert {entry.entry: entry.stands for entry in found.entries}[LATE] is True
+
+
+def test_the_policy_that_a_change_writes_is_no_turn_and_that_of_a_start_is_one():
+    def record(second, writer, event, policy):
+        return PolicyRecord(f"2026-03-02T12:00:0{second}Z", event, policy, "shop", writer, None, {})
+
+    loaded, changed = "cors.policy.loaded", "cors.policy.changed"
+    records = [
+        record(0, "a", loaded, "p-1"),
+        record(1, "a", changed, "p-2"),
+        record(1, "a", loaded, "p-2"),
+        record(2, "b", loaded, "p-2"),
+        record(3, "a", loaded, "p-2"),
+    ]
+    told = [(turn.timestamp[-2:-1], turn.event, turn.policy, turn.processes) for turn in turns_of(records)]
+    assert told == [("0", loaded, "p-1", 1), ("1", changed, "p-2", 1), ("2", loaded, "p-2", 2)]

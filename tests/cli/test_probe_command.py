@@ -265,6 +265,30 @@ def test_a_second_allow_origin_is_named(second, serve, shop, probe):
     assert told in {f["got"] for f in findings(out)}
 
 
+@pytest.mark.parametrize("second", ["*", APP])
+def test_a_second_layer_is_no_other_policy_where_views_are_asked_too(second, serve, shop, probe):
+    proxy = adding(shop(), ("Access-Control-Allow-Origin", second))
+    status, out, _ = probe(serve(proxy), "--get", "--json")
+    assert (status, causes(out)) == (1, {"two_layers"})
+
+
+def test_a_layer_that_answers_preflights_and_covers_views_is_the_one_cause(serve, shop, probe):
+    app = shop()
+
+    def proxy(environ, start):
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return Response(headers={"Access-Control-Allow-Origin": "*"})(environ, start)
+
+        def sent(status, headers, exc_info=None):
+            kept = [field for field in headers if not field[0].startswith("Access-Control-Allow-Origin")]
+            return start(status, [*kept, ("Access-Control-Allow-Origin", "*")], exc_info)
+
+        return app(environ, sent)
+
+    status, out, _ = probe(serve(proxy), "--get", "--json")
+    assert (status, causes(out)) == (1, {"other_layer"})
+
+
 def test_a_layer_that_lets_everybody_in_is_named(serve, probe):
     fields = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Methods": "*"}
     status, out, _ = probe(serve(Response(headers=fields)), "--json")

@@ -104,7 +104,62 @@ def test_every_recorded_sentence_comes_to_its_cause(sentence):
         text += f"\nFetch API cannot load {URL} due to access control checks."
     found = told(text, *needed)
     assert (found["engine"], found["cause"]) == (sentence.engine, sentence.cause)
-    assert found["cause"] == Cause.UNREACHABLE or found["steps"][0]["cors.decision"] == "deny"
+    asked = [step["cors.decision"] for step in found["steps"]][:1]
+    assert asked == ([] if found["cause"] == Cause.UNREACHABLE else ["deny"])
+
+
+def test_where_there_was_no_response_the_policy_is_not_asked():
+    text = (
+        "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at "
+        f"{URL}. (Reason: CORS request did not succeed). Status code: (null)."
+    )
+    found = why(text)
+    assert (found.exit_code, found.stderr) == (0, "")
+    assert found.stdout.splitlines() == [
+        "firefox: There was no response at all.",
+        "Look whether the server listens at that URL, for its certificate, and for a blocker in the browser.",
+        "",
+    ]
+
+
+def test_a_cause_with_a_cure_is_told_where_the_policy_cannot_be_asked():
+    found = why(FIREFOX.replace("header \u2018Access-Control-Allow-Origin\u2019 missing",
+                                "preflight response did not succeed"))  # fmt: skip
+    assert (found.exit_code, found.stdout.splitlines()[1:]) == (
+        0,
+        [
+            "A status of 403 is a denial; with any other, something ahead of the app answers OPTIONS.",
+            "",
+            "To ask the policy it would need: --origin.",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://a.example:99999/", EVIL),
+        ("https://[::1/", EVIL),
+        ("https://a.example/\udcff", EVIL),
+        ("https://a..b/", EVIL),
+        (URL, "foo://x\x1b[31m"),
+    ],
+)
+def test_a_url_or_an_origin_that_no_browser_writes_is_no_traceback(url, origin):
+    found = why(MISSING.format(origin).replace(URL, url))
+    assert (found.exit_code, found.stdout, found.stderr) == (
+        1,
+        "",
+        "The line has a URL or an origin that no browser writes. Paste it as it stands.\n",
+    )
+
+
+def test_a_file_that_is_no_log_is_said_to_be_none(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    log.write_text("GET / 200\n")
+    found = why(MISSING.format(EVIL), "--log", str(log))
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr.endswith("Error: nothing in the log is a record: 1 line of others\n")
 
 
 def event(number, **fields):

@@ -118,6 +118,38 @@ def test_where_a_proxy_hides_the_host_the_origin_decides_and_enforce_lets_pass(e
     assert decide_within(made, get(EVIL, host_differs=True)) == plain._replace(notes=notes)
 
 
+HIDDEN = "A proxy hides the host: add werkzeug's ProxyFix, or let the proxy pass on the Host field."
+
+
+@pytest.mark.parametrize(
+    ("made", "rest"),
+    [
+        (resource(), {}),
+        (resource(enforce=True), {}),
+        (Resource.parse(origins=lambda *, origin, request: False), {}),  # noqa: ARG005 - the contract's names
+        (None, {}),
+        (resource(), {"websocket": True}),
+    ],
+)
+def test_the_remedy_of_a_denial_behind_a_proxy_that_hides_the_host_is_the_proxy(made, rest):
+    decision = decide_with_advice(made, get(EVIL, host_differs=True, **rest))
+    assert (decision.verdict, decision.remedy) == (DENY, (None, HIDDEN))
+
+
+def test_the_remedy_of_an_ambiguous_path_behind_such_a_proxy_is_the_proxy():
+    made = resource(enforce=True)
+    decision = decide_with_advice(made, get(EVIL, host_differs=True), guard=made)
+    assert decision.remedy == (None, HIDDEN)
+
+
+@pytest.mark.parametrize("made", [resource(), None])
+@pytest.mark.parametrize("origin", ["null", "https://a.example/"])
+def test_behind_such_a_proxy_an_origin_that_names_no_host_keeps_its_own_remedy_first(origin, made):
+    plain = decide_with_advice(made, get(origin)).remedy
+    found = decide_with_advice(made, get(origin, host_differs=True)).remedy
+    assert found == (plain.variable, f"{plain.hint} {HIDDEN}")
+
+
 # --- handshakes
 
 

@@ -150,6 +150,10 @@ def test_where_the_host_is_another_the_origin_decides_and_the_event_says_so(orig
     assert protocol_fields(response) == fields
     [event] = events(capfd.readouterr().err)
     assert event["cors.notes"] == "host_differs"
+    assert "cors.remedy.env" not in event
+    assert event["cors.remedy.hint"] == (
+        "A proxy hides the host: add werkzeug's ProxyFix, or let the proxy pass on the Host field."
+    )
 
 
 @pytest.mark.parametrize("value", ["cross-site", "same-site", "none", "x"])

@@ -12,6 +12,9 @@ from flask_cors_env.config.environment import FALLBACK
 from flask_cors_env.web import start
 
 LINE = f"CORS: the rules of production hold. {FALLBACK}"
+NARROWED = """CORS: CORS_ALLOW_HEADERS  in the defaults of %s                          [headers-default]
+  lets pages set these headers alone: Authorization, Content-Type. flask-cors allows any.
+  Name those that the app reads"""
 WERKZEUG = {"SERVER_SOFTWARE": "Werkzeug/3.1.9"}
 PAGE = {"HTTP_ORIGIN": "http://localhost:5173"}
 
@@ -92,3 +95,26 @@ def test_at_a_terminal_events_are_sentences_in_every_environment(monkeypatch, en
         monkeypatch.setattr("flask_cors_env.audit.opening.is_terminal", lambda _, found=is_terminal: found)
         log = open_log(None, settings, name="shop", environment=environment, environ={})
         assert log.facts["cors.audit.format"] == form
+
+
+@pytest.mark.parametrize(
+    ("environ", "options", "lines"),
+    [
+        ({"CORS_ENV": "production"}, {"origins": "https://a.example"}, 1),
+        ({"CORS_ENV": "production"}, {"resources": {"/": {"origins": "https://a.example"}}}, 1),
+        ({"CORS_ENV": "development"}, {"origins": "https://a.example"}, 0),
+        ({"CORS_ENV": "production"}, {"origins": "https://a.example", "allow_headers": "X-A"}, 0),
+        ({"CORS_ENV": "production", "CORS_ORIGINS": "https://a.example"}, {}, 0),
+        ({"CORS_ENV": "production"}, {}, 0),
+    ],
+)
+def test_the_code_of_flask_cors_is_told_once_that_fewer_headers_are_allowed(environ, options, lines, caplog):
+    app = Flask("shop")
+    app.add_url_rule("/", "index", lambda: "")
+    with caplog.at_level(logging.INFO, "flask_cors_env"):
+        CORS(app, environ=environ, **options)
+        for _ in range(2):
+            app.test_client().get("/")
+    told = [record.getMessage() for record in caplog.records if record.name == "flask_cors_env"]
+    assert told.count(NARROWED % "production") == lines
+    assert sum("headers-default" in line for line in told) == lines
