@@ -93,7 +93,10 @@ class Rules:
         }
         closed = {"origins": ("*",), "methods": ()} if self.public else {}
         missing = {name: value for name, value in defaults.items() if getattr(self, name) is None}
-        return replace(self, **missing | closed)
+        found = replace(self, **missing | closed)
+        if develops and "*" in found.allow_headers:  # there it covers Authorization too
+            found = replace(found, allow_headers=(*found.allow_headers, "Authorization"))
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -388,10 +391,12 @@ def most_specific(resources, path):
 
 
 def covers(pattern, path):
-    """``*`` stands for characters of a segment, as the last segment for everything below."""
+    """``*`` stands for characters of a segment; ``/*`` at the end for a path and everything below it."""
     *parts, last = [re.escape(part).replace(r"\*", "[^/]*") for part in pattern.split("/")]
     parts = ["[^/]+" if part == "[^/]*" else part for part in parts]
-    return re.fullmatch("/".join([*parts, ".*" if last == "[^/]*" else last]), path, re.DOTALL) is not None
+    if last != "[^/]*":
+        return re.fullmatch("/".join([*parts, last]), path, re.DOTALL) is not None
+    return re.fullmatch("/".join(parts) + "(/.*)?", path, re.DOTALL) is not None
 
 
 def lets_in(entry, origin):
