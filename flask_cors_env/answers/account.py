@@ -31,7 +31,7 @@ Span = tuple[int, int]
 
 
 class Key(NamedTuple):
-    """Which record: the number counts within one writer, and the writer within one service ("" for none)."""
+    """The name of a record: its number within a writer, and the writer within a service ("" for none)."""
 
     service: str
     writer: str
@@ -41,7 +41,7 @@ class Key(NamedTuple):
 @dataclass(frozen=True)
 class Writer:
     """
-    What one writer left: one app in one process.
+    The records of one writer: one app in one process.
 
     Attributes:
         name: The first part of its ``log.record.uid``.
@@ -71,23 +71,23 @@ class Writer:
 
     @property
     def missing(self) -> int:
-        """How many records nothing accounts for."""
+        """Return the number of records that nothing accounts for."""
         return sum(end - start + 1 for start, end in self.holes)
 
     @property
     def is_whole(self) -> bool:
-        """Whether every record is there or accounted for, and none contradicts another."""
+        """Return True where every record is there or accounted for, and none contradicts another."""
         return not (self.holes or self.before or self.contradicting)
 
 
 @dataclass(frozen=True)
 class Verification:
     """
-    What was found in a log.
+    The account of a log: its records, by writer, and its other lines.
 
     Attributes:
         writers: By name.
-        torn: How many records are there in part, whoever's.
+        torn: The number of records that are there in part, of all writers.
         foreign: How many lines hold no record, and nothing that looks like one.
         inside: How many lines of other programs hold what looks like a record, and is none.
         unknown: How many records are of an event that the catalogue does not know.
@@ -109,17 +109,17 @@ class Verification:
 
     @property
     def records(self) -> int:
-        """How many different records were found whole."""
+        """Return the number of different records that were read whole."""
         return sum(writer.records for writer in self.writers)
 
     @property
     def told(self) -> int:
-        """How many lost records the log itself accounts for."""
+        """Return the number of lost records that the log itself accounts for."""
         return sum(writer.told for writer in self.writers)
 
     @property
     def missing(self) -> int:
-        """How many records nothing accounts for."""
+        """Return the number of records that nothing accounts for."""
         return sum(writer.missing for writer in self.writers)
 
     @property
@@ -129,16 +129,16 @@ class Verification:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every record of every writer is there or accounted for."""
+        """Return True where every record of every writer is there or accounted for."""
         return all(writer.is_whole for writer in self.writers)
 
 
 class Account:
     """
-    What became of every record, while they are read.
+    The running account of a log, while its records are read.
 
     Attributes:
-        torn: How many records are there in part.
+        torn: The number of records that are there in part.
         foreign: How many lines hold no record.
         inside: How many lines of other programs hold what looks like one.
         seen: How many records were read, whole or torn, repeats counted.
@@ -210,7 +210,7 @@ class Account:
         return trace
 
     def value(self) -> dict[str, Any]:
-        """What is no whole record, as plain values."""
+        """Return the counts of everything but whole records, as plain values."""
         fragments = {name: sorted(numbers) for name, numbers in self._fragments.items()}
         counts = {name: getattr(self, name) for name in _COUNTS}
         return {**counts, "fragments": fragments}
@@ -226,7 +226,7 @@ class Account:
         return account
 
     def judged(self, unknown: int = 0) -> Verification:
-        """What the account comes to; *unknown* is how many records are of no known event."""
+        """Return the account; *unknown* is the number of records of no known event."""
         for name, numbers in self._fragments.items():
             of_name = [trace for trace in self._traces.values() if trace.name == name]
             for trace in of_name or [self.trace(name)]:

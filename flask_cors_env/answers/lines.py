@@ -274,7 +274,7 @@ class _Pieces:
         return self._whole(stream, piece)
 
     def _whole(self, stream: str, text: str) -> str:
-        """Return *text*, or of a line that is too long, what is told of it."""
+        """Return *text*; of a line that is too long, return what stands for the line."""
         if stream not in self._too_long:
             return text
         return f"a line that is too long {_MARK if self._too_long.pop(stream) else ''}"
